@@ -1,0 +1,56 @@
+"""What a law family is: a form with named coefficients, and whatever closed forms it has."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.float64]
+Coefficients = Mapping[str, FloatArray]
+"""Coefficient name -> array. All arrays broadcast against one another and against the inputs, so that
+one call evaluates a law (0-d arrays) or all of its draws (arrays of shape (draws, 1))."""
+
+
+@dataclass(frozen=True)
+class Coefficient:
+    """One number of a family: its name, what it means, and where it may lie."""
+
+    name: str
+    meaning: str
+    lower: float = 0.0
+    upper: float = np.inf
+
+
+class Family(ABC):
+    """A functional form of loss.
+
+    A family is one file in ``isoflop/laws`` that ends in ``FAMILY = ...``. It states its facts and its
+    formula; bounds, catalogue, fitting, planning and the contract tests follow from them.
+    """
+
+    name: str
+    formula: str
+    reference: str
+    inputs: tuple[str, ...]
+    """The columns that ``loss`` reads: ("params", "tokens") or ("flops",)."""
+    coefficients: tuple[Coefficient, ...]
+
+    @abstractmethod
+    def loss(self, theta: Coefficients, inputs: Mapping[str, FloatArray]) -> FloatArray:
+        """The loss at the inputs; arrays broadcast."""
+
+    def optimum(self, theta: Coefficients, flops: FloatArray) -> tuple[FloatArray, FloatArray] | None:
+        """Compute-optimal (N*, D*) at C FLOPs in closed form, or None where the family has none."""
+        return None
+
+    def allocation(self, theta: Coefficients) -> tuple[FloatArray, FloatArray] | None:
+        """The exponents (a, b) of N* ∝ C^a and D* ∝ C^b, or None where the family has none."""
+        return None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(coefficient.name for coefficient in self.coefficients)

@@ -1,0 +1,93 @@
+"""What one training run is to do: the whole of it, in plain numbers, and no torch.
+
+A study writes ``spec.json`` into the run's folder before anything starts; the trainer reads nothing
+else. Two runs with equal specs on one machine, torch and thread count end in the same bits, so a
+finished run is recognised by its spec's digest and never repeated.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from isoflop.accounting.shapes import Shape
+from isoflop.errors import UsageError
+
+SCHEMA = "isoflop.run_spec/1"
+
+
+@dataclass(frozen=True)
+class OptimiserSpec:
+    """AdamW with a warmup, a plateau and a linear decay to zero (WSD).
+
+    Embeddings and positions have a learning rate of their own: it does not shrink with width as the
+    matrices' does. ``steps`` lives in RunSpec; the plateau is what warmup and decay leave of it.
+    """
+
+    learning_rate: float
+    embedding_learning_rate: float
+    warmup_steps: int
+    decay_steps: int
+    beta1: float
+    beta2: float
+    epsilon: float
+    weight_decay: float
+    clip_norm: float
+
+
+@dataclass(frozen=True)
+class RunSpec:
+    """One training run.
+
+    ``budget`` is the compute that the sweep aimed at, in FLOPs; what the run really costs is counted
+    from its shape and ``steps``. ``corpus`` is a path relative to the run's folder, so that a study
+    can be moved; ``corpus_digest`` is what must be found there. ``batch_windows`` windows of
+    ``shape.context`` tokens make a step. ``data_seed`` fixes the order of the windows and is shared by
+    all runs of a study, ``seed`` the initial weights.
+    """
+
+    run_id: str
+    shape: Shape
+    budget: float
+    steps: int
+    batch_windows: int
+    optimiser: OptimiserSpec
+    seed: int
+    data_seed: int
+    corpus: str
+    corpus_digest: str
+    eval_windows: int
+
+    @property
+    def batch_tokens(self) -> int:
+        return self.batch_windows * self.shape.context
+
+    @property
+    def tokens(self) -> int:
+        return self.steps * self.batch_tokens
+
+    def digest(self) -> str:
+        """Sixteen hex digits that two specs share exactly when they describe the same training."""
+        facts = {k: v for k, v in asdict(self).items() if k not in ("run_id", "corpus")}
+        canonical = json.dumps(facts, sort_keys=True, separators=(",", ":"))
+        return hashlib.blake2b(canonical.encode(), digest_size=8).hexdigest()
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"schema": SCHEMA, **asdict(self)}
+
+    @classmethod
+    def from_dict(cls, table: dict[str, Any]) -> RunSpec:
+        if table.get("schema") != SCHEMA:
+            raise UsageError(f"a run's spec says schema {table.get('schema')!r}; this isoflop reads {SCHEMA!r}.")
+        facts = {field.name: table[field.name] for field in fields(cls)}
+        facts["shape"] = Shape(**table["shape"])
+        facts["optimiser"] = OptimiserSpec(**table["optimiser"])
+        return cls(**facts)
+
+
+def read_spec(folder: Path) -> RunSpec:
+    """Read ``spec.json`` of a run's folder."""
+    return RunSpec.from_dict(json.loads((folder / "spec.json").read_text()))

@@ -92,5 +92,6 @@ def compatible(one: Conventions, other: Conventions) -> bool:
 
 def explain(one: Conventions, other: Conventions) -> str:
     """One sentence on what differs; empty when nothing does."""
-    clauses = [f"{name} is {getattr(one, name)} here and {getattr(other, name)} there" for name in differences(one, other)]
-    return "; ".join(clauses)
+    return "; ".join(
+        f"{name} is {getattr(one, name)} here and {getattr(other, name)} there" for name in differences(one, other)
+    )

@@ -17,6 +17,8 @@ from isoflop.accounting.shapes import Shape
 from isoflop.errors import UsageError
 
 SCHEMA = "isoflop.run_spec/1"
+SWEEP, FORECAST = "sweep", "forecast"
+"""What a run is for: part of the design that a law is fitted to, or the test of what the law forecast."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,7 @@ class RunSpec:
     corpus: str
     corpus_digest: str
     eval_windows: int
+    purpose: str = SWEEP
 
     @property
     def batch_tokens(self) -> int:
@@ -71,7 +74,7 @@ class RunSpec:
 
     def digest(self) -> str:
         """Sixteen hex digits that two specs share exactly when they describe the same training."""
-        facts = {k: v for k, v in asdict(self).items() if k not in ("run_id", "corpus")}
+        facts = {k: v for k, v in asdict(self).items() if k not in ("run_id", "corpus", "purpose")}
         canonical = json.dumps(facts, sort_keys=True, separators=(",", ":"))
         return hashlib.blake2b(canonical.encode(), digest_size=8).hexdigest()
 

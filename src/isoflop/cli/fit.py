@@ -1,0 +1,76 @@
+"""``isoflop fit``: a scaling law from a table of runs or a study."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from isoflop import fitting
+from isoflop.cli.output import check_writable
+from isoflop.conventions import ParamsConvention
+from isoflop.errors import CheckFailed
+from isoflop.fitting.fit import DRAWS, LEVEL
+from isoflop.laws import write_law
+from isoflop.runs import read_runs, with_convention
+
+REFUSED = 3
+
+
+class Approach(StrEnum):
+    PROFILES = "2"
+    SURFACE = "3"
+    ALL = "all"
+
+
+class Counted(StrEnum):
+    TOTAL = "total"
+    NON_EMBEDDING = "non_embedding"
+    MATRICES_AND_HEAD = "matrices_and_head"
+
+
+def fit(
+    runs: Annotated[
+        Path, typer.Argument(metavar="RUNS", help="A CSV, TSV, JSONL or Parquet table, or a study folder.")
+    ],
+    family: Annotated[str, typer.Option(help="The form of the law.")] = "chinchilla",
+    approach: Annotated[
+        Approach | None, typer.Option(help="2: isoFLOP minima; 3: a loss surface (default); all: both.")
+    ] = None,
+    convention: Annotated[Counted | None, typer.Option(help="Count N this way, where the table has the count.")] = None,
+    draws: Annotated[int, typer.Option(help="Joint draws behind the intervals; 0 for none.")] = DRAWS,
+    level: Annotated[float, typer.Option(help="Level of the intervals.")] = LEVEL,
+    seed: Annotated[int, typer.Option(help="Seed of the draws.")] = 0,
+    where: Annotated[str | None, typer.Option(help='Rows to use, as in "flops < 1e21 and seed == 0".')] = None,
+    params_column: Annotated[str | None, typer.Option(help="The column that holds N.")] = None,
+    tokens_column: Annotated[str | None, typer.Option(help="The column that holds D.")] = None,
+    loss_column: Annotated[str | None, typer.Option(help="The column that holds the loss.")] = None,
+    flops_column: Annotated[str | None, typer.Option(help="The column that holds C; 6 N D without one.")] = None,
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="Write the law to this TOML file.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit 5 unless the verdict has no caution.")] = False,
+) -> int:
+    """Fit a scaling law to runs: verdict, coefficients, intervals."""
+    if output is not None:
+        check_writable(output)
+    asked = {"params": params_column, "tokens": tokens_column, "loss": loss_column, "flops": flops_column}
+    table = read_runs(runs, {ours: theirs for ours, theirs in asked.items() if theirs is not None}, where)
+    if convention is not None:
+        table = with_convention(table, ParamsConvention(convention))
+    found: fitting.Fit | fitting.Approaches
+    if approach == Approach.ALL:
+        found = fitting.fit_all(table, family, draws=draws, level=level, seed=seed)
+    else:
+        number = None if approach is None else int(approach)
+        found = fitting.fit(table, family, approach=number, draws=draws, level=level, seed=seed)
+    typer.echo(found.to_json() if json else found.summary())
+    leading = found if isinstance(found, fitting.Fit) else found.leading
+    if leading.verdict.status == "refused":
+        return REFUSED
+    if output is not None:
+        write_law(leading.law, output)
+    if strict and leading.verdict.status != "ok":
+        raise CheckFailed(f"--strict: the verdict is {leading.verdict.describe()}.")
+    return 0

@@ -1,0 +1,117 @@
+"""The command ``isoflop``: finds the command that was asked for, and answers for what goes wrong in it.
+
+Only the module of the command that was asked for is imported, so that ``isoflop --help`` and
+``isoflop plan`` never pay for SciPy, PyTorch or Plotly.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+import traceback
+from collections.abc import Sequence
+from importlib import import_module
+from types import TracebackType
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from isoflop.errors import IsoflopError
+
+COMMANDS = {
+    "quickstart": "Train, fit and report a small isoFLOP study on this CPU.",
+    "fit": "Fit a scaling law to runs: verdict, coefficients, intervals.",
+    "plan": "Split a compute budget between parameters and tokens.",
+    "laws": "List the published laws, or show one.",
+}
+
+# What typer raises for an option or argument it cannot read. Its base class lives in click for older
+# versions of typer and in typer itself for newer ones; the public subclass leads to it in both.
+UnreadableArgument: type[Any] = typer.BadParameter.__bases__[0]
+
+
+class Commands(TyperGroup):
+    """A group whose commands are stubs with a summary until one of them is asked for."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
+        name, stub, rest = super().resolve_command(ctx, args)
+        return name, stub if name is None else _load(name), rest
+
+
+def _load(name: str) -> Any:
+    """The real command: the function of that name in the module of that name."""
+    app = typer.Typer(add_completion=False, rich_markup_mode=None)
+    app.command(name)(getattr(import_module(f"isoflop.cli.{name}"), name))
+    return typer.main.get_command(app)
+
+
+def _say_version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        typer.echo(f"isoflop {version('isoflop')}")
+        raise typer.Exit
+
+
+def _isoflop(
+    version: Annotated[bool, typer.Option("--version", help="Show the version.", callback=_say_version)] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks; may stand anywhere.")] = False,
+) -> None:
+    """Neural scaling laws, done carefully: runs to a law, a law to a plan.
+
+    Results go to stdout, progress to stderr. Exit codes: 0 done, 1 unexpected, 2 unreadable input,
+    3 the data cannot carry the question, 4 some runs failed, 5 a check failed under --strict,
+    130 interrupted, state kept.
+    """
+
+
+def _app() -> typer.Typer:
+    app = typer.Typer(cls=Commands, add_completion=False, rich_markup_mode=None)
+    app.callback()(_isoflop)
+    for name, summary in COMMANDS.items():
+        app.command(name, help=summary)(lambda: None)
+    return app
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command and exit with its code."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    debug = "--debug" in words
+    if not debug:
+        sys.excepthook = _say_unexpected
+    sys.exit(run([word for word in words if word != "--debug"], debug))
+
+
+def run(words: Sequence[str], debug: bool = False) -> int:
+    """Run the command; what goes wrong becomes one sentence on stderr and an exit code."""
+    command = typer.main.get_command(_app())
+    shielded = [_shield_negative_number(word) for word in words] or ["--help"]
+    try:
+        code = command.main(shielded, prog_name="isoflop", standalone_mode=False)
+    except IsoflopError as error:
+        return _fail(str(error), error.exit_code, debug)
+    except UnreadableArgument as error:
+        path = error.ctx.command_path if error.ctx else "isoflop"
+        return _fail(f"{error.format_message()} (see {path} --help)", 2, debug)
+    except (KeyboardInterrupt, typer.Abort):
+        return _fail("interrupted.", 130, debug)
+    return int(code or 0)
+
+
+def _shield_negative_number(word: str) -> str:
+    """A space before "-5" keeps it from being read as an option, so that it is refused as a quantity."""
+    return f" {word}" if re.match(r"-\.?\d", word) else word
+
+
+def _fail(sentence: str, code: int, debug: bool) -> int:
+    if debug:
+        traceback.print_exc()
+    print(f"isoflop: {sentence}", file=sys.stderr)
+    return code
+
+
+def _say_unexpected(kind: type[BaseException], error: BaseException, _: TracebackType | None) -> None:
+    """What nobody foresaw, in one line; Python then exits with code 1."""
+    first = (str(error).splitlines() or [""])[0]
+    print(f"isoflop: unexpected {kind.__name__}: {first} (--debug shows where; please report it).", file=sys.stderr)

@@ -1,0 +1,163 @@
+"""Jobs as processes of this machine, a fixed number at a time."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from isoflop.errors import UsageError
+from isoflop.executors._executor import STDERR, STDOUT, Job, JobReport, Status
+
+GRACE_SECONDS = 10.0
+"""What a job gets between SIGTERM and SIGKILL: time for one checkpoint on a slow disk."""
+
+_TAIL_BYTES = 4096
+# A job sees these and nothing else: a variable left over in one shell must not change one run of a study.
+_INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "PYTHONPATH", "TZ")
+_THREAD_COUNTS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+
+
+@dataclass(eq=False)
+class _Entry:
+    """A submitted job; ``lock`` guards the rest against the thread that runs the job."""
+
+    job: Job
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    process: subprocess.Popen[bytes] | None = None
+    cancelled: bool = False
+    report: JobReport = field(default_factory=lambda: JobReport(Status.QUEUED))
+
+
+class LocalExecutor:
+    """Runs at most ``workers`` jobs at a time, each a single-threaded process, in the order of submission.
+
+    A job leads a session of its own, so that Ctrl-C in the terminal reaches the supervisor alone, which
+    then decides. Leaving the ``with`` block cancels what is not finished and waits for it.
+
+    >>> import sys, tempfile
+    >>> job = Job("hello", 1, (sys.executable, "-c", "print('hello')"), Path(tempfile.mkdtemp()))
+    >>> with LocalExecutor(workers=1) as executor:
+    ...     executor.submit(job)
+    ...     while not executor.status(job).status.is_final: pass
+    >>> (job.folder / "stdout.log").read_text()
+    'hello\\n'
+    """
+
+    def __init__(self, workers: int, *, grace_seconds: float = GRACE_SECONDS) -> None:
+        if workers < 1:
+            raise UsageError(f"{workers} workers can run nothing; give at least 1.")
+        self._threads = ThreadPoolExecutor(workers, thread_name_prefix="isoflop-job")
+        self._grace_seconds = grace_seconds
+        self._entries: dict[tuple[str, int], _Entry] = {}
+
+    @property
+    def parent_pid(self) -> int:
+        return os.getpid()
+
+    def submit(self, job: Job) -> None:
+        key = (job.id, job.attempt)
+        if key not in self._entries:
+            entry = self._entries[key] = _Entry(job)
+            self._threads.submit(_run, entry)
+
+    def status(self, job: Job) -> JobReport:
+        return self._entries[job.id, job.attempt].report
+
+    def cancel(self, job: Job) -> None:
+        entry = self._entries[job.id, job.attempt]
+        with entry.lock:
+            if entry.cancelled or entry.report.status.is_final:
+                return
+            entry.cancelled = True
+            if entry.process is None:
+                entry.report = JobReport(Status.CANCELLED)
+                return
+            _signal(entry.process, signal.SIGTERM)
+        killer = threading.Timer(self._grace_seconds, _kill_unless_ended, (entry,))
+        killer.daemon = True
+        killer.start()
+
+    def close(self) -> None:
+        """Cancel what is not finished, the last submitted first so that nothing new starts, and wait."""
+        for entry in reversed(self._entries.values()):
+            self.cancel(entry.job)
+        self._threads.shutdown()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def _run(entry: _Entry) -> None:
+    """Start the job, wait for its end without polling, and put down how it ended. Runs in a pool thread."""
+    stderr = entry.job.folder / STDERR
+    written_before = stderr.stat().st_size if stderr.exists() else 0
+    try:
+        process = _start(entry)
+    except OSError as error:
+        entry.report = JobReport(Status.FAILED, stderr_tail=f"cannot start {entry.job.command[0]}: {error}")
+        return
+    if process is None:
+        return
+    exit_code = process.wait()
+    tail = _tail(stderr, written_before)
+    with entry.lock:
+        failure = Status.CANCELLED if entry.cancelled else Status.FAILED
+        entry.report = JobReport(Status.DONE if exit_code == 0 else failure, exit_code, tail)
+
+
+def _start(entry: _Entry) -> subprocess.Popen[bytes] | None:
+    """The job's process, or None when it was cancelled while it waited."""
+    folder = entry.job.folder
+    with entry.lock:
+        if entry.cancelled:
+            return None
+        with (folder / STDOUT).open("ab") as stdout, (folder / STDERR).open("ab") as stderr:
+            entry.process = subprocess.Popen(
+                entry.job.command,
+                cwd=folder,
+                env=_environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=stdout,
+                stderr=stderr,
+                start_new_session=True,
+            )
+        entry.report = JobReport(Status.RUNNING)
+        return entry.process
+
+
+def _environment() -> dict[str, str]:
+    return {name: os.environ[name] for name in _INHERITED if name in os.environ} | dict.fromkeys(_THREAD_COUNTS, "1")
+
+
+def _tail(path: Path, written_before: int) -> str:
+    """The end of what this attempt wrote; the file also holds what earlier attempts did."""
+    with path.open("rb") as file:
+        end = file.seek(0, os.SEEK_END)
+        file.seek(max(written_before, end - _TAIL_BYTES))
+        return file.read().decode(errors="replace")
+
+
+def _kill_unless_ended(entry: _Entry) -> None:
+    with entry.lock:
+        if entry.process is not None and not entry.report.status.is_final:
+            _signal(entry.process, signal.SIGKILL)
+
+
+def _signal(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
+    """Signal the job and its children: it leads its own process group."""
+    try:
+        os.killpg(process.pid, number)
+    except (ProcessLookupError, PermissionError):
+        return  # it ended a moment ago; macOS says so with the second

@@ -1,0 +1,41 @@
+"""Writing a file so that it is there whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+
+
+def write_atomic(path: Path, content: str | bytes) -> None:
+    """Write ``content`` to ``path`` so that a reader, or a kill -9 or power cut, never meets half of it.
+
+    The bytes go to a temporary file in the same folder, are forced to the disk, and take the name in
+    one rename; text is UTF-8. The folder must exist. Raises OSError as ``open`` does, and leaves no
+    temporary file behind then.
+
+    >>> import tempfile
+    >>> target = Path(tempfile.mkdtemp()) / "law.toml"
+    >>> write_atomic(target, "E = 1.82")
+    >>> target.read_text()
+    'E = 1.82'
+    """
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    try:
+        with temporary.open("xb") as file:
+            file.write(content.encode() if isinstance(content, str) else content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)  # gone already where the rename was reached
+    _sync_folder(path.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Force the rename itself to the disk: it lives in the folder, not in the file."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

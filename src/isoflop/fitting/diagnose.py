@@ -1,0 +1,174 @@
+"""What can be wrong with a fit: every reservation the library knows, each with what to do about it.
+
+The sentences live here, so that the same doubt reads the same on the terminal, in JSON and in a report.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from isoflop.fitting.objective import FloatArray
+from isoflop.fitting.result import Minimum, Note, Span, Verdict
+from isoflop.runs import Runs
+
+RAY = 0.1
+"""Runs within 10 % of one line in (ln N, ln D) are one ray: N's effect cannot be told from D's."""
+DEAD_SHARE = 1e-4
+"""A term that makes up less of every run's loss than this is not seen by the data."""
+MISFIT = 1.5
+"""A residual this many times the noise between seeds is the form's, not the noise's."""
+SHORT_SPAN = 100.0
+"""Compute span below which an exponent is local. Two decades of these runs moved a from .55 to .63."""
+
+
+def judged(notes: Sequence[Note], refused: bool = False) -> Verdict:
+    """A verdict from its notes."""
+    if refused:
+        return Verdict("refused", tuple(notes))
+    return Verdict("caution" if notes else "ok", tuple(notes))
+
+
+def too_few_runs(count: int, needed: int) -> Note:
+    return Note("too_few_runs", f"{count} runs cannot carry {needed - 1} coefficients: give at least {needed} runs.")
+
+
+def one_ray(runs: Runs) -> Note | None:
+    """Refuse a design in which N and D move together: one budget, or one ratio D/N (arXiv 2605.08541)."""
+    points = np.stack([np.log(runs.params), np.log(runs.tokens)], axis=1)
+    points -= points.mean(axis=0)
+    spread = np.linalg.svd(points, compute_uv=False) / np.sqrt(len(runs))
+    if spread[-1] > RAY:
+        return None
+    return Note(
+        "one_ray",
+        "all runs lie on one line in (ln N, ln D): what N does cannot be told from what D does; "
+        "add runs at a second budget or another D/N.",
+    )
+
+
+def one_loss(runs: Runs) -> Note | None:
+    if np.ptp(np.log(runs.loss)) > 1e-9:
+        return None
+    return Note("one_loss", "every run has the same loss: there is nothing to fit; check the loss column.")
+
+
+def not_converged(agreeing: float, tried: int) -> Note:
+    return Note(
+        "not_converged",
+        f"only {agreeing:.0%} of {tried} starts reached the best objective, or its gradient is not zero: "
+        "the minimum may not be global; add runs that vary N and D more.",
+    )
+
+
+def dead_term(name: str) -> Note:
+    return Note(
+        "dead_term",
+        f"the term {name} contributes nothing at the optimum: the data do not see it; "
+        f"do not quote {name} or its exponent, and widen the range of runs.",
+    )
+
+
+def irreducible_not_identified(interval: Span, lowest: float) -> Note | None:
+    """E counts as identified when its interval is narrower than a quarter of the lowest loss seen."""
+    low, high = interval
+    if high - low < 0.25 * lowest:
+        return None
+    return Note(
+        "E_not_identified",
+        f"E lies anywhere from {low:.2f} to {high:.2f}: the runs do not identify it, and losses extrapolated "
+        "with it are guesses; add budgets until they span two decades or more.",
+    )
+
+
+def asymptote_not_seen(runs: Runs, interval: Span | None) -> Note | None:
+    """E of a surface: where the bootstrap cannot tell it, or where the runs span too little to show it.
+
+    Over one decade of compute a surface with the wrong E bends to the runs and bends away beyond them;
+    the bootstrap, which believes the form, does not see that.
+    """
+    span = float(runs.flops.max() / runs.flops.min())
+    if interval is not None and (wide := irreducible_not_identified(interval, float(runs.loss.min()))):
+        return wide
+    if span >= SHORT_SPAN:
+        return None
+    return Note(
+        "E_not_identified",
+        f"E is an asymptote seen over a factor of {span:.3g} in compute: its value rests on the form alone, and so do "
+        "losses extrapolated with it; add budgets until they span two decades or more.",
+    )
+
+
+def lack_of_fit(residual: float, runs: Runs) -> Note | None:
+    """The form misses the runs by more than the noise that the table says it has."""
+    if "loss_noise" not in runs.columns:
+        return None
+    noise = float(np.median(np.asarray(runs.columns["loss_noise"], float) / runs.loss))
+    if residual < MISFIT * noise:
+        return None
+    return Note(
+        "lack_of_fit",
+        f"the form misses the runs by {residual:.1%}, {residual / noise:.1f} times the noise between seeds: "
+        "it is not the law of these runs; trust isoFLOP minima (--approach 2) over it.",
+    )
+
+
+def exponent_at_bound(name: str, value: float) -> Note:
+    return Note("at_bound", f"{name} = {value:.2g} is outside what the family means by it; the fit is no law.")
+
+
+def correlated(first: str, second: str, correlation: float) -> Note:
+    return Note(
+        "correlated",
+        f"{first} and {second} move together (correlation {correlation:.3f}): quote a and N*, not these two.",
+    )
+
+
+def correlation(draws: dict[str, FloatArray], first: str, second: str) -> float:
+    """Correlation of ln(first) with second over the draws."""
+    return float(np.corrcoef(np.log(draws[first]), draws[second])[0, 1])
+
+
+def short_span(flops: FloatArray) -> Note | None:
+    span = float(flops.max() / flops.min())
+    if span >= SHORT_SPAN * 0.99:
+        return None
+    return Note(
+        "short_span",
+        f"the budgets span a factor of {span:.3g}: the exponents are local to it and drift beyond; "
+        "quote them with their range, and add budgets until they span 100 or more.",
+    )
+
+
+def edge_minimum(minimum: Minimum) -> Note:
+    return Note("edge_minimum", f"one budget is left out: {minimum.reason}.")
+
+
+def no_minima(minima: Sequence[Minimum]) -> Note:
+    reasons = "; ".join(minimum.reason for minimum in minima if minimum.reason)
+    found = sum(minimum.interior for minimum in minima)
+    return Note(
+        "no_interior_minimum",
+        f"{len(minima)} budgets have runs of three sizes or more and {found} of them a bracketed minimum, a frontier "
+        "needs two" + (f": {reasons}." if reasons else "; give runs at several budgets, five sizes each."),
+    )
+
+
+def two_minima() -> Note:
+    return Note("two_minima", "two minima make a line that nothing checks; add a third budget.")
+
+
+def noise_unknown() -> Note:
+    return Note(
+        "noise_unknown",
+        "there are no intervals: no repeated runs, no loss_noise column, no residuals; repeat a run with other seeds.",
+    )
+
+
+def stragglers(count: int) -> Note:
+    noun = "run belongs" if count == 1 else "runs belong"
+    return Note(
+        "stragglers",
+        f"{count} {noun} to no isoFLOP profile, which takes three sizes at one budget; left out here.",
+    )

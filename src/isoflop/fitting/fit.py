@@ -1,0 +1,99 @@
+"""The public door of fitting: one table, one question, one frozen answer."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from isoflop.errors import UsageError
+from isoflop.fitting.frontier import fit_frontier
+from isoflop.fitting.parametric import fit_surface
+from isoflop.fitting.result import Fit
+from isoflop.runs import Runs
+
+DRAWS = 4000
+LEVEL = 0.9
+
+
+def fit(
+    runs: Runs,
+    family: str = "chinchilla",
+    *,
+    approach: int | None = None,
+    draws: int = DRAWS,
+    level: float = LEVEL,
+    seed: int = 0,
+) -> Fit:
+    """Fit a law to runs.
+
+    Approach 3 (the default) fits the family's loss surface to all runs; approach 2 (the default for the
+    family "frontier") takes the minima of isoFLOP profiles and needs no surface. A table that cannot
+    carry the question gives a Fit whose verdict is "refused" and says why; only unusable arguments raise.
+
+    >>> import numpy as np, isoflop as iso
+    >>> N, D = (axis.ravel() for axis in np.meshgrid(np.geomspace(1e7, 1e10, 6), np.geomspace(1e9, 1e12, 6)))
+    >>> runs = iso.Runs(params=N, tokens=D, loss=1.8 + 480 * N**-0.35 + 2100 * D**-0.37)
+    >>> fitted = fit(runs, "chinchilla", draws=200)
+    >>> round(fitted.law.coefficients["alpha"], 6), fitted.converged
+    (0.35, True)
+    """
+    if draws < 0:
+        raise UsageError(f"{draws} draws were asked for; 0 leaves the intervals out, {DRAWS} is usual.")
+    if not 0 < level < 1:
+        raise UsageError(f"a level of {level:g} was asked for; it is a share of the draws, such as {LEVEL}.")
+    approach = approach or (2 if family == "frontier" else 3)
+    if approach == 2:
+        return fit_frontier(runs, draws, level, seed)
+    if approach == 3:
+        return fit_surface(runs, family, draws, level, seed)
+    raise UsageError(f"approach {approach} was asked for; there are 2 (isoFLOP profiles) and 3 (a loss surface).")
+
+
+@dataclass(frozen=True)
+class Approaches:
+    """Approaches 2 and 3 to the same runs, side by side."""
+
+    profiles: Fit
+    surface: Fit
+
+    @property
+    def leading(self) -> Fit:
+        """The surface where it has a law, else the profiles: what a single answer is taken from."""
+        return self.profiles if self.surface.fitted is None else self.surface
+
+    def to_dict(self) -> dict[str, Any]:
+        """The leading fit's object, and under ``approaches`` the exponents of each approach."""
+        sides = {"2": self.profiles, "3": self.surface}
+        exponents = {
+            number: {**(table["allocation"] or {}), "verdict": table["verdict"]}
+            for number, table in ((number, side.to_dict()) for number, side in sides.items())
+        }
+        return {**self.leading.to_dict(), "approaches": exponents}
+
+    def to_json(self) -> str:
+        return json.dumps(self.to_dict(), indent=2, allow_nan=False)
+
+    def summary(self) -> str:
+        """Both summaries, and what it means if the exponents differ."""
+        return "\n\n".join([self.profiles.summary(), self.surface.summary(), self._disagreement()]).rstrip()
+
+    def _disagreement(self) -> str:
+        two, three = self.profiles.allocation, self.surface.allocation
+        if two is None or three is None:
+            return ""
+        return (
+            f"a is {two[0]:.3f} by profiles and {three[0]:.3f} by the surface. Profiles see only the frontier; the "
+            "surface weighs every run and trusts its form: where they differ by more than their intervals, the form "
+            "or the design is at fault, and neither exponent should be quoted alone."
+        )
+
+
+def fit_all(
+    runs: Runs, family: str = "chinchilla", *, draws: int = DRAWS, level: float = LEVEL, seed: int = 0
+) -> Approaches:
+    """Approaches 2 and 3 to the same runs."""
+    return Approaches(
+        profiles=fit(runs, "frontier", approach=2, draws=draws, level=level, seed=seed),
+        surface=fit(runs, family, approach=3, draws=draws, level=level, seed=seed),
+    )

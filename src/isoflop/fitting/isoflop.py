@@ -1,0 +1,207 @@
+"""Approach 2: a parabola per isoFLOP profile, its vertex, and a line through the vertices in log-log.
+
+Hoffmann et al. 2022 (arXiv 2203.15556), section 3.2. Near its minimum the loss at fixed compute is
+close to a parabola in ln N; over more than a decade and a half it is not, so at most the seven sizes
+around the best one are used. A minimum counts only when it was bracketed: the parabola opens upwards,
+its vertex lies among the runs, and the best run is not the smallest or the largest.
+
+Uncertainty is the seed's: every loss is redrawn with the measured noise between seeds, and everything
+downstream of it is computed again. The irreducible loss E is not identified by a decade of compute, so
+it is not estimated but carried as what is left of a flat prior after the vertices have been seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from isoflop.fitting.objective import FloatArray
+from isoflop.fitting.result import Minimum
+from isoflop.runs import Runs
+
+AROUND_BEST = 7
+SAME_BUDGET = 0.10
+"""Runs whose FLOPs lie within 10 % of one another share a budget when the table names none."""
+IRREDUCIBLE_GRID = 200
+
+
+@dataclass(frozen=True)
+class Profile:
+    """The runs at one budget, in order of N."""
+
+    flops: float
+    rows: tuple[int, ...]
+
+
+def profiles(runs: Runs) -> tuple[Profile, ...]:
+    """Group the runs by budget: by the column ``budget`` where there is one, else by near-equal FLOPs."""
+    if "budget" in runs.columns:
+        labels = np.unique(np.asarray(runs.columns["budget"], float), return_inverse=True)[1]
+    else:
+        order = np.argsort(runs.flops)
+        new_budget = np.diff(np.log(runs.flops[order]), prepend=-np.inf) > SAME_BUDGET
+        labels = np.empty(len(runs), dtype=int)
+        labels[order] = np.cumsum(new_budget) - 1
+    found = []
+    for label in range(labels.max() + 1):
+        rows = np.flatnonzero(labels == label)
+        rows = rows[np.argsort(runs.params[rows], kind="stable")]
+        found.append(Profile(float(np.exp(np.log(runs.flops[rows]).mean())), tuple(int(row) for row in rows)))
+    return tuple(sorted(found, key=lambda profile: profile.flops))
+
+
+def minimum(runs: Runs, profile: Profile) -> Minimum:
+    """The minimum of one profile, or the best run with the reason why it is no minimum."""
+    rows = np.array(profile.rows)
+    N, D, L = runs.params[rows], runs.tokens[rows], runs.loss[rows]
+    best = int(L.argmin())
+    sizes = np.unique(N)
+    nearest = np.flatnonzero(
+        np.isin(N, sizes[np.argsort(np.abs(np.log(sizes / N[best])), kind="stable")[:AROUND_BEST]])
+    )
+    refused = Minimum(
+        flops=profile.flops,
+        params_opt=float(N[best]),
+        tokens_opt=float(D[best]),
+        loss_min=float(L[best]),
+        interior=False,
+        rows=profile.rows,
+        used=tuple(int(row) for row in rows[nearest]),
+        centre=float(np.log(N[best])),
+        parabola=(float(L[best]), 0.0, 0.0),
+    )
+    if len(sizes) < 3:
+        return replace(refused, reason=f"{len(sizes)} sizes at {profile.flops:.3g} FLOPs; a minimum needs three")
+    if N[best] in (sizes[0], sizes[-1]):
+        end, more = ("smallest", "smaller") if N[best] == sizes[0] else ("largest", "larger")
+        return replace(
+            refused, reason=f"the best run at {profile.flops:.3g} FLOPs is the {end}; add {more} networks to bracket it"
+        )
+    return _vertex(refused, runs)
+
+
+def _vertex(candidate: Minimum, runs: Runs) -> Minimum:
+    used = np.array(candidate.used)
+    x = np.log(runs.params[used]) - candidate.centre
+    c2, c1, c0 = (float(c) for c in np.polyfit(x, runs.loss[used], 2))
+    fitted = replace(candidate, parabola=(c0, c1, c2))
+    if c2 <= 0:
+        return replace(fitted, reason=f"the parabola at {candidate.flops:.3g} FLOPs opens downwards")
+    at = -c1 / (2 * c2)
+    if not x.min() <= at <= x.max():
+        return replace(fitted, reason=f"the vertex at {candidate.flops:.3g} FLOPs lies outside the runs")
+    return replace(
+        fitted,
+        interior=True,
+        params_opt=float(np.exp(candidate.centre + at)),
+        tokens_opt=float(np.exp(_tokens_polynomial(x, runs.tokens[used], np.array([at]))[0])),
+        loss_min=c0 - c1 * c1 / (4 * c2),
+    )
+
+
+def _tokens_polynomial(x: FloatArray, tokens: FloatArray, at: FloatArray) -> FloatArray:
+    """ln D at x: along a profile D is a smooth function of N, exactly C/6N or nearly so."""
+    return np.asarray(np.polyval(np.polyfit(x, np.log(tokens), 2), at))
+
+
+@dataclass(frozen=True)
+class VertexDraws:
+    """Vertices under redrawn losses, each of shape (draws, budgets); NaN where a draw lost its minimum."""
+
+    params: FloatArray
+    tokens: FloatArray
+    loss: FloatArray
+
+    @property
+    def kept(self) -> FloatArray:
+        """For each budget the share of draws that keep its minimum: how firmly it is bracketed."""
+        return np.asarray(np.isfinite(self.params).mean(axis=0))
+
+    def of(self, budgets: Sequence[int]) -> VertexDraws:
+        """These budgets only, and only the draws in which all of them have a minimum."""
+        picked = list(budgets)
+        whole = np.isfinite(self.params[:, picked]).all(axis=1)
+        return VertexDraws(*(column[whole][:, picked] for column in (self.params, self.tokens, self.loss)))
+
+
+def redraw(runs: Runs, minima: Sequence[Minimum], noise: float, draws: int, rng: np.random.Generator) -> VertexDraws:
+    """Redraw every loss with the noise between seeds and find all vertices again."""
+    columns = []
+    for found in minima:
+        used = np.array(found.used)
+        x = np.log(runs.params[used]) - found.centre
+        losses = runs.loss[used] + noise * rng.standard_normal((draws, used.size))
+        c0, c1, c2 = (losses @ np.linalg.pinv(np.vander(x, 3, increasing=True)).T).T
+        at = np.divide(-c1, 2 * c2, out=np.full(draws, np.nan), where=c2 > 0)
+        at[(at < x.min()) | (at > x.max())] = np.nan
+        log_tokens = _tokens_polynomial(x, runs.tokens[used], at)
+        columns.append(np.stack([np.exp(found.centre + at), np.exp(log_tokens), c0 + 0.5 * c1 * at]))
+    params, tokens, loss = np.stack(columns, axis=-1)
+    return VertexDraws(params, tokens, loss)
+
+
+@dataclass(frozen=True)
+class IrreduciblePosterior:
+    """What the vertices leave of a flat prior on E over [0, smallest loss): a grid and its weights."""
+
+    grid: FloatArray
+    weights: FloatArray
+
+    def draw(self, draws: int, rng: np.random.Generator) -> FloatArray:
+        width = self.grid[1] - self.grid[0]
+        cells = rng.choice(self.grid.size, size=draws, p=self.weights)
+        return np.asarray(self.grid[cells] + width * (rng.random(draws) - 0.5))
+
+
+def irreducible_loss(flops: FloatArray, loss: FloatArray, spread: FloatArray) -> IrreduciblePosterior:
+    """Weigh every E by how straight it makes ln(L* - E) against ln C.
+
+    ``loss`` are the vertices' losses, ``spread`` their standard deviations. Two vertices are straight
+    whatever E is, and the posterior is the prior.
+    """
+    highest = max(float((loss - 3 * spread).min()), 0.01 * float(loss.min()))
+    edges = np.linspace(0.0, highest, IRREDUCIBLE_GRID + 1)
+    grid = 0.5 * (edges[1:] + edges[:-1])
+    x = np.log(flops / pivot(flops))
+    reducible = loss - grid[:, None]
+    # One vertex's spread in ln(L - E) grows as E approaches it: the line is weighted accordingly.
+    weight = (reducible / spread) ** 2
+    y = np.log(reducible)
+    x0 = (weight * x).sum(1, keepdims=True) / weight.sum(1, keepdims=True)
+    y0 = (weight * y).sum(1, keepdims=True) / weight.sum(1, keepdims=True)
+    slope = (weight * (x - x0) * (y - y0)).sum(1, keepdims=True) / (weight * (x - x0) ** 2).sum(1, keepdims=True)
+    misfit = (weight * (y - y0 - slope * (x - x0)) ** 2).sum(1)
+    likelihood = np.exp(-0.5 * (misfit - misfit.min()))
+    return IrreduciblePosterior(grid, likelihood / likelihood.sum())
+
+
+def pivot(flops: FloatArray) -> float:
+    """The geometric mean of the budgets."""
+    return float(np.exp(np.log(flops).mean()))
+
+
+def power_law(flops: FloatArray, values: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Value at the pivot and exponent of the least-squares line through ln values against ln C.
+
+    ``values`` has shape (..., budgets).
+
+    >>> at_pivot, exponent = power_law(np.array([1e2, 1e4]), np.array([10.0, 1000.0]))
+    >>> round(float(at_pivot), 9), round(float(exponent), 9)
+    (100.0, 1.0)
+    """
+    x = np.log(flops / pivot(flops))
+    y = np.log(values)
+    return np.exp(y.mean(axis=-1)), y @ x / (x @ x)
+
+
+def frontier(
+    flops: FloatArray, params: FloatArray, tokens: FloatArray, loss: FloatArray, E: FloatArray
+) -> dict[str, FloatArray]:
+    """The coefficients of the frontier through vertices of shape (..., budgets), given E of shape (...)."""
+    N_P, a = power_law(flops, params)
+    D_P, b = power_law(flops, tokens)
+    R_P, minus_gamma = power_law(flops, loss - np.asarray(E)[..., None])
+    P = np.full(np.shape(N_P), pivot(flops))
+    return {"P": P, "N_P": N_P, "a": a, "D_P": D_P, "b": b, "E": np.asarray(E), "R_P": R_P, "gamma": -minus_gamma}

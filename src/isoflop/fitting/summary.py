@@ -1,0 +1,92 @@
+"""A fit as text: verdict, evidence, numbers rounded by their intervals, then what to be careful about."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from isoflop.quantities import format_error, format_flops, format_interval, format_si
+
+if TYPE_CHECKING:
+    from isoflop.fitting.result import Fit, Minimum
+
+TITLES = {2: "approach 2, isoFLOP profiles", 3: "approach 3, loss surface"}
+
+
+def summarise(fit: Fit) -> str:
+    """The whole summary, without a trailing newline."""
+    lines = [f"{fit.family.capitalize()} fit ({TITLES[fit.approach]}): {fit.verdict.describe()}", *_evidence(fit)]
+    if fit.fitted is not None:
+        lines += _numbers(fit) + _minima(fit)
+        if fit.draws_n:
+            lines.append(f"  intervals hold {fit.level:.0%} of {fit.draws_n} {_drawn(fit)}")
+    word = "refused" if fit.verdict.status == "refused" else "caution"
+    lines += [f"  {word}  {note.message}" for note in fit.verdict.notes]
+    return "\n".join(lines)
+
+
+def _evidence(fit: Fit) -> list[str]:
+    runs = fit.runs
+    if not len(runs):
+        return []
+    span = f"{len(runs)} runs, C {format_flops(runs.flops.min())} to {format_flops(runs.flops.max())}"
+    budgets = f", {len(fit.minima)} budgets" if fit.minima else ""
+    dropped = f" · {len(runs.dropped)} rows left out" if runs.dropped else ""
+    lines = [f"  {span}{budgets}{dropped} · {runs.conventions.describe()}"]
+    if fit.objective is not None and fit.fitted is not None:
+        value = f"{fit.objective.value:.6g}" if fit.approach == 3 else ""
+        noise = f" · noise between seeds {fit.noise:.3g}, from {fit.noise_source}" if fit.noise else ""
+        lines.append(
+            f"  objective: sum of {fit.objective.name} {value}".rstrip() + f" · residual {fit.residual:.2%}{noise}"
+        )
+    if fit.approach == 3 and fit.starts is not None:
+        agreed = f"{fit.starts.agreeing_fraction:.0%} of {fit.starts.tried} starts agree"
+        lines.append(f"  {'converged' if fit.converged else 'NOT converged'}: {agreed}")
+    return lines
+
+
+def _numbers(fit: Fit) -> list[str]:
+    shown = dict(fit.law.coefficients)
+    a, b = fit.allocation or (None, None)
+    meanings = {"a": "N* ∝ C^a", "b": "D* ∝ C^b", "gamma": "L* - E ∝ C^-gamma"}
+    values = {"a": a, "b": b, **shown}
+    rows = []
+    for name, value in values.items():
+        if value is None or name == "P":
+            continue
+        rows.append(f"  {name:<6} {_with_interval(fit, name, value):<34} {meanings.get(name, '')}".rstrip())
+    return rows
+
+
+def _with_interval(fit: Fit, name: str, value: float) -> str:
+    if name not in fit.intervals:
+        return f"{value:.4g}"
+    low, high = fit.intervals[name]
+    return f"{format_error(value, (high - low) / 2).split(' ± ')[0].lstrip('(')}{_exponent(value, high - low)} {format_interval(low, high)}"
+
+
+def _exponent(value: float, width: float) -> str:
+    text = format_error(value, width / 2)
+    return text[text.index(")") + 1 :] if text.startswith("(") else ""
+
+
+def _minima(fit: Fit) -> list[str]:
+    if not fit.minima:
+        return []
+    header = f"  {'budget':<9}{'N*':<28}{'D*':<28}{'loss':<26}"
+    return [header.rstrip(), *(_minimum(found) for found in fit.minima)]
+
+
+def _minimum(found: Minimum) -> str:
+    if not found.interior:
+        return f"  {format_flops(found.flops):<9}no minimum: {found.reason}"
+    N, D = format_si(found.params_opt), format_si(found.tokens_opt)
+    L = f"{found.loss_min:.4g}"
+    if found.params_interval and found.tokens_interval and found.loss_interval:
+        N += f" [{', '.join(map(format_si, found.params_interval))}]"
+        D += f" [{', '.join(map(format_si, found.tokens_interval))}]"
+        L += f" {format_interval(*found.loss_interval)}"
+    return f"  {format_flops(found.flops):<9}{N:<28}{D:<28}{L}".rstrip()
+
+
+def _drawn(fit: Fit) -> str:
+    return "tables redrawn with the noise between seeds" if fit.approach == 2 else "bootstrap draws by run"

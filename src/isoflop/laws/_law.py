@@ -1,0 +1,127 @@
+"""A law: a family with numbers, what the numbers count, and where they came from.
+
+A published law and a fitted one are the same class; whoever plans with a law need not know which it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from isoflop.conventions import Conventions
+from isoflop.errors import DataError
+from isoflop.laws._family import Coefficients, Family
+
+FloatArray = NDArray[np.float64]
+Span = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Optimum:
+    """Compute-optimal parameters, tokens and the loss there: arrays of one shape."""
+
+    params: FloatArray
+    tokens: FloatArray
+    loss: FloatArray
+
+
+@dataclass(frozen=True)
+class FittedRange:
+    """The smallest and largest N, D and C among the runs behind a law, where they are known."""
+
+    params: Span | None = None
+    tokens: Span | None = None
+    flops: Span | None = None
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where the numbers of a law came from, and who checked them there."""
+
+    title: str
+    where: str
+    arxiv: str = ""
+    verified: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class Law:
+    """A family with numbers.
+
+    ``coefficients`` are the point values. ``draws``, where there are any, hold the joint uncertainty:
+    one array of equal length per coefficient, row i of all of them being one plausible law; carry the
+    rows through a question and take quantiles last. ``caveats`` are sentences that a user of the law
+    must read.
+
+    >>> from isoflop.laws.chinchilla import FAMILY
+    >>> numbers = {"E": 1.8172, "A": 482.01, "B": 2085.43, "alpha": 0.3478, "beta": 0.3658}
+    >>> law = Law("mine", "an example", FAMILY, numbers)
+    >>> round(float(law.predict(70e9, 1.4e12)), 4)
+    1.9739
+    """
+
+    id: str
+    title: str
+    family: Family
+    coefficients: Mapping[str, float]
+    conventions: Conventions = field(default_factory=Conventions)
+    fitted_range: FittedRange = field(default_factory=FittedRange)
+    source: Source = field(default_factory=lambda: Source(title="", where=""))
+    caveats: tuple[str, ...] = ()
+    draws: Mapping[str, FloatArray] | None = None
+
+    def predict(self, params: ArrayLike, tokens: ArrayLike) -> FloatArray:
+        """Loss at N parameters and D tokens; the inputs broadcast."""
+        return self._surface(self._point, params, tokens)
+
+    def predict_draws(self, params: ArrayLike, tokens: ArrayLike) -> FloatArray | None:
+        """Loss under every draw, shape (draws, ...inputs); None when the law has no draws."""
+        if self.draws is None:
+            return None
+        N, D = np.broadcast_arrays(np.asarray(params, float), np.asarray(tokens, float))
+        return self._surface(self._columns(N.ndim), N, D)
+
+    def optimum(self, flops: ArrayLike) -> Optimum:
+        """N*, D* and the loss there at a budget of C FLOPs, or at an array of budgets."""
+        return self._optimum(self._point, np.asarray(flops, float))
+
+    def optimum_draws(self, flops: ArrayLike) -> Optimum | None:
+        """The optimum under every draw, shape (draws, ...budgets); None when the law has no draws."""
+        if self.draws is None:
+            return None
+        C = np.asarray(flops, float)
+        return self._optimum(self._columns(C.ndim), C)
+
+    def allocation(self) -> tuple[float, float] | None:
+        """The exponents (a, b) of N* ∝ C^a and D* ∝ C^b, where the family has them."""
+        exponents = self.family.allocation(self._point)
+        return None if exponents is None else (float(exponents[0]), float(exponents[1]))
+
+    @property
+    def _point(self) -> Coefficients:
+        return {name: np.asarray(self.coefficients[name], float) for name in self.family.names}
+
+    def _columns(self, input_ndim: int) -> Coefficients:
+        """The draws with one trailing axis of length 1 for each axis of the inputs."""
+        assert self.draws is not None
+        tail = (1,) * input_ndim
+        return {name: self.draws[name].reshape(-1, *tail) for name in self.family.names}
+
+    def _surface(self, theta: Coefficients, params: ArrayLike, tokens: ArrayLike) -> FloatArray:
+        if self.family.inputs != ("params", "tokens"):
+            raise DataError(
+                f"the law {self.id} knows only the compute-optimal frontier, not the loss at any N and D; "
+                "ask for its optimum at a budget, or fit a surface (--approach 3)."
+            )
+        return self.family.loss(theta, {"params": np.asarray(params, float), "tokens": np.asarray(tokens, float)})
+
+    def _optimum(self, theta: Coefficients, flops: FloatArray) -> Optimum:
+        best = self.family.optimum(theta, flops)
+        if best is None:
+            raise DataError(f"the family {self.family.name} of the law {self.id} has no closed-form optimum.")
+        N, D = best
+        inputs = {"flops": flops} if self.family.inputs == ("flops",) else {"params": N, "tokens": D}
+        return Optimum(params=N, tokens=D, loss=self.family.loss(theta, inputs))

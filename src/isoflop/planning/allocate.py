@@ -1,0 +1,134 @@
+"""Splitting a budget between parameters and tokens, as one law or several advise."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from isoflop import laws
+from isoflop.conventions import Conventions, explain
+from isoflop.errors import UsageError
+from isoflop.laws import Law
+from isoflop.planning.result import Intervals, Plan, PlanRow, Span
+from isoflop.quantities import format_flops, read_flops
+
+DEFAULT_LAWS = ("besiroglu2024", "hoffmann2022", "hoffmann2022_rounded")
+"""The best reading of Chinchilla's runs first; then what the paper printed, because people use it."""
+
+# Below this the laws agree as well as one law's own interval would.
+NOTEWORTHY_DISAGREEMENT = 1.2
+
+AnyLaw = Law | str
+
+
+def plan(law: AnyLaw | Sequence[AnyLaw], budget: str | float, *, level: float = 0.9) -> Plan:
+    """The compute-optimal parameters, tokens and loss at a budget.
+
+    ``law`` is a Law, the id of a published one, the path of a law file, or several of these; ``budget``
+    is text ("1e24", "10 EFLOP/s for 64 days") or a number of FLOPs; ``level`` is that of the intervals,
+    which laws with joint draws have. Raises QuantityError for the budget, UnknownName or UsageError for
+    a law that cannot be read, DataError for one without an optimum.
+
+    >>> row = plan("hoffmann2022", 5.76e23).rows[0]
+    >>> f"{row.params / 1e9:.2f}B parameters, {row.tokens_per_param:.1f} tokens each"
+    '40.36B parameters, 58.9 tokens each'
+    """
+    compute = read_flops(budget)
+    if not 0 < level < 1:
+        raise UsageError(f"the level {level:g} is not a share between 0 and 1; write 0.9 for a 90 % interval.")
+    asked = [law] if isinstance(law, (Law, str)) else list(law)
+    found = [_find(one) if isinstance(one, str) else one for one in asked]
+    rows = tuple(_row(one, compute.value, level) for one in found)
+    return Plan(compute, rows, level, (*_conventions_notes(rows), *_uncertainty_notes(rows)))
+
+
+def _find(name: str) -> Law:
+    """A published law by its id, or a law file by its path."""
+    is_path = name.endswith(".toml") or Path(name).name != name
+    return laws.read_law(name) if is_path else laws.law(name)
+
+
+def _row(law: Law, flops: float, level: float) -> PlanRow:
+    best = law.optimum(flops)
+    intervals = _intervals(law, flops, level)
+    largest = None if law.fitted_range.flops is None else law.fitted_range.flops[1]
+    return PlanRow(
+        law=law.id,
+        params=float(best.params),
+        tokens=float(best.tokens),
+        loss=float(best.loss),
+        intervals=intervals,
+        times_largest_run=None if largest is None else flops / largest,
+        conventions=law.conventions,
+        notes=(*_range_notes(law, flops, intervals is not None), *law.caveats),
+    )
+
+
+def _intervals(law: Law, flops: float, level: float) -> Intervals | None:
+    """Each draw is asked the whole question; quantiles come last, so that what moves together stays together."""
+    draws = law.optimum_draws(flops)
+    if draws is None:
+        return None
+    return Intervals(*(_span(values, level) for values in (draws.params, draws.tokens, draws.loss)))
+
+
+def _span(draws: NDArray[np.float64], level: float) -> Span:
+    lo, hi = np.quantile(draws, [(1 - level) / 2, (1 + level) / 2])
+    return float(lo), float(hi)
+
+
+def _range_notes(law: Law, flops: float, has_intervals: bool) -> tuple[str, ...]:
+    if law.fitted_range.flops is None:
+        return ("It does not say on which budgets it was fitted: treat the numbers as an extrapolation.",)
+    smallest, largest = law.fitted_range.flops
+    assuming = "the interval assumes" if has_intervals else "the numbers assume"
+    if flops > largest:
+        far = f"{format_flops(flops)} FLOPs is {_times(flops / largest)} times the largest run it was fitted on"
+        return (
+            f"{far} ({format_flops(largest)}); {assuming} that the form holds that far: test it with a run between.",
+        )
+    if flops < smallest:
+        near = f"{format_flops(flops)} FLOPs is below the smallest run it was fitted on ({format_flops(smallest)})"
+        return (f"{near}; {assuming} that the form holds there: fit runs of this size (isoflop fit).",)
+    return ()
+
+
+def _times(ratio: float) -> str:
+    return f"{float(f'{ratio:.2g}'):g}"
+
+
+def _conventions_notes(rows: Sequence[PlanRow]) -> tuple[str, ...]:
+    """What N and the loss mean, once where the laws agree, and a warning where they do not."""
+    first = rows[0]
+    clashes = [(row, explain(row.conventions, first.conventions)) for row in rows[1:]]
+    warnings = [f"Do not compare {row.law} with {first.law} as they stand: {clash}." for row, clash in clashes if clash]
+    return (_say(first.conventions), *warnings)
+
+
+def _say(conventions: Conventions) -> str:
+    N, C, L = (str(term).replace("_", " ") for term in (conventions.params, conventions.flops, conventions.loss))
+    counted = "C is 6 N D" if conventions.flops == "six_nd" else f"C is counted as {C}"
+    stated = [(N, f"N is {N} parameters"), (C, counted), (L, f"loss is in {L}")]
+    known = ", ".join(clause for term, clause in stated if term != "unstated")
+    if not known:
+        return "What N, C and the loss count is unstated: the numbers mean what they meant in the fitted runs."
+    return f"{known}."
+
+
+def _uncertainty_notes(rows: Sequence[PlanRow]) -> tuple[str, ...]:
+    notes = []
+    lowest, *_, highest = sorted((rows[0], *rows), key=lambda row: row.tokens_per_param)
+    fold = highest.tokens_per_param / lowest.tokens_per_param
+    if fold >= NOTEWORTHY_DISAGREEMENT:
+        seen = f"{highest.law} {highest.tokens_per_param:.1f}, {lowest.law} {lowest.tokens_per_param:.1f}"
+        notes.append(
+            f"The laws disagree {fold:.1f}-fold on tokens per parameter ({seen}): use the law whose runs are most "
+            "like yours, or fit your own (isoflop fit)."
+        )
+    bare = [row.law for row in rows if row.intervals is None]
+    if bare:
+        notes.append(f"No interval for {', '.join(bare)}: published as point values; a law that you fit has one.")
+    return tuple(notes)

@@ -1,0 +1,113 @@
+"""The answer to "how should this budget be spent": one row per law, and what to know before using it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from isoflop.conventions import Conventions
+from isoflop.planning.text import Sheet, lay_out
+from isoflop.quantities import Quantity, format_interval, format_si
+
+SCHEMA = "isoflop.plan/1"
+Span = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Intervals:
+    """Quantiles of N*, D* and the loss there, over the joint draws of a law."""
+
+    params: Span
+    tokens: Span
+    loss: Span
+
+
+@dataclass(frozen=True)
+class PlanRow:
+    """What one law advises: N*, D* and the loss there.
+
+    ``intervals`` is None for a law without draws; ``times_largest_run`` is the budget over the largest
+    run that the law was fitted on, None where that is not known. ``notes`` each say what to do.
+    """
+
+    law: str
+    params: float
+    tokens: float
+    loss: float
+    intervals: Intervals | None
+    times_largest_run: float | None
+    conventions: Conventions
+    notes: tuple[str, ...] = ()
+
+    @property
+    def tokens_per_param(self) -> float:
+        return self.tokens / self.params
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "law": self.law,
+            "params": self.params,
+            "tokens": self.tokens,
+            "tokens_per_param": self.tokens_per_param,
+            "loss": self.loss,
+            "intervals": None if self.intervals is None else asdict(self.intervals),
+            "extrapolation": {"times_largest_run": self.times_largest_run},
+            "conventions": self.conventions.to_dict(),
+            "notes": list(self.notes),
+        }
+
+    def cells(self) -> tuple[str, ...]:
+        return (
+            self.law,
+            format_si(self.params),
+            format_si(self.tokens),
+            f"{self.tokens_per_param:.1f}",
+            f"{self.loss:.3f}",
+        )
+
+    def interval_cells(self, level: float) -> tuple[str, ...] | None:
+        if self.intervals is None:
+            return None
+        params, tokens = (_counts(span) for span in (self.intervals.params, self.intervals.tokens))
+        return (f"  {level:.0%} interval", params, tokens, "", format_interval(*self.intervals.loss))
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The compute-optimal split of a budget, by one law or by several.
+
+    ``level`` is that of every interval. ``notes`` concern the laws together; a row's notes, its law.
+    """
+
+    budget: Quantity
+    rows: tuple[PlanRow, ...]
+    level: float
+    notes: tuple[str, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """The plan as the object that ``isoflop plan --json`` prints."""
+        return {
+            "schema": SCHEMA,
+            "budget": {"flops": self.budget.value, "reading": self.budget.reading},
+            "level": self.level,
+            "plans": [row.to_dict() for row in self.rows],
+            "notes": list(self.notes),
+        }
+
+    def to_json(self) -> str:
+        return json.dumps(self.to_dict(), indent=2, allow_nan=False)
+
+    def __str__(self) -> str:
+        lines = []
+        for row in self.rows:
+            lines.append(row.cells())
+            if (interval := row.interval_cells(self.level)) is not None:
+                lines.append(interval)
+        notes = [*self.notes, *(f"{row.law}: {note}" for row in self.rows for note in row.notes)]
+        header = ("law", "parameters", "tokens", "tokens/param", "loss")
+        return lay_out(Sheet(f"Budget: {self.budget.reading}", header, tuple(lines), tuple(notes)))
+
+
+def _counts(span: Span) -> str:
+    return f"[{format_si(span[0])}, {format_si(span[1])}]"

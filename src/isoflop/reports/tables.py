@@ -1,0 +1,123 @@
+"""The tables of the report as HTML. Every cell is escaped here and nowhere else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from html import escape
+
+import numpy as np
+
+from isoflop.fitting import CountingRow, Fit
+from isoflop.quantities import format_flops, format_interval, format_si
+from isoflop.reports.prose import COUNTING_MEANINGS, COUNTING_NAMES, PUBLISHED_EXPONENTS, run_names
+from isoflop.reports.rounding import count_with_interval, loss_text, rounded, with_interval
+from isoflop.runs import Runs
+from isoflop.runs.columns import is_number
+
+# Columns shown beside N, D, D/N, C and loss where the table has them; the rest is in the CSV.
+SHOWN = ("state", "purpose", "layers", "d_model", "seed", "seconds", "tokens_per_second")
+
+
+def table(caption: str, header: Sequence[str], rows: Iterable[Sequence[str]], texts: int = 1) -> str:
+    """A table whose first ``texts`` columns hold words and whose others hold numbers; it scrolls when too wide."""
+    kinds = ["" if k < texts else ' class="number"' for k in range(len(header))]
+    head = "".join(f'<th scope="col"{kind}>{escape(name)}</th>' for name, kind in zip(header, kinds, strict=True))
+    body = "\n".join(f"<tr>{_row(cells, kinds)}</tr>" for cells in rows)
+    return (
+        f'<div class="scroll" role="region" tabindex="0" aria-label="{escape(caption)}"><table>'
+        f"<caption>{escape(caption)}</caption><thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody></table></div>"
+    )
+
+
+def _row(cells: Sequence[str], kinds: Sequence[str]) -> str:
+    first, *rest = (escape(cell) for cell in cells)
+    return f'<th scope="row">{first}</th>' + "".join(
+        f"<td{kind}>{cell}</td>" for cell, kind in zip(rest, kinds[1:], strict=True)
+    )
+
+
+def minima_table(fit: Fit) -> str:
+    """One row a budget: the minimum, or why there is none."""
+    rows = []
+    for found in fit.minima:
+        budget, count = f"{format_flops(found.flops)} FLOPs", f"{len(found.used)} of {len(found.rows)}"
+        if found.interior:
+            N = count_with_interval(found.params_opt, found.params_interval)
+            D = count_with_interval(found.tokens_opt, found.tokens_interval)
+            ratio = f"{found.tokens_opt / found.params_opt:.3g}"
+            rows.append((budget, "bracketed", count, N, D, ratio, with_interval(found.loss_min, found.loss_interval)))
+        else:
+            rows.append((budget, f"refused: {found.reason}", count, "–", "–", "–", "–"))
+    header = ("budget", "minimum", "runs used", "N*", "D*", "D*/N*", "loss there")
+    return table("The minimum of each profile", header, rows, texts=2)
+
+
+def counting_table(rows: Sequence[CountingRow]) -> str:
+    """The exponents under each way of counting N, then the two that everybody quotes."""
+    ours = [
+        (
+            COUNTING_NAMES[row.convention],
+            f"these runs; {COUNTING_MEANINGS[row.convention]}",
+            with_interval(row.a, row.a_interval),
+            with_interval(row.b, row.b_interval),
+        )
+        for row in rows
+    ]
+    theirs = [(source.name, source.source, source.quoted, "–") for source in PUBLISHED_EXPONENTS]
+    header = ("N counts", "whose, and what", "a of N* ∝ C^a", "b of D* ∝ C^b")
+    return table("One set of runs, several ways to count parameters", header, [*ours, *theirs], texts=2)
+
+
+def coefficient_table(fit: Fit) -> str:
+    """The coefficients of a law, what they mean, their values and intervals; exponents of the allocation last."""
+    values = dict(fit.law.coefficients)
+    meanings = {coefficient.name: coefficient.meaning for coefficient in fit.law.family.coefficients}
+    for name, value in zip(("a", "b"), fit.allocation or (), strict=False):
+        values[name], meanings[name] = value, "exponent of N* in C" if name == "a" else "exponent of D* in C"
+    rows = [(name, meanings[name], *_value_and_interval(value, fit, name)) for name, value in values.items()]
+    header = ("coefficient", "meaning", "value", f"{fit.level:.0%} interval")
+    return table(fit.law.family.formula, header, rows, texts=2)
+
+
+def _value_and_interval(value: float, fit: Fit, name: str) -> tuple[str, str]:
+    span = fit.intervals.get(name)
+    if span is None or span[0] == span[1]:  # a fixed coefficient, such as the pivot, has no interval
+        return rounded(value, None), "–"
+    return rounded(value, span), format_interval(*span)
+
+
+def runs_table(runs: Runs) -> str:
+    """Every run: its labels, N, D, D/N, C, loss, and those of the usual measurements that the table has."""
+    shown = [name for name in SHOWN if name in runs.columns]
+    labels = [name for name in shown if not is_number(runs.columns[name])]
+    measured = [name for name in shown if is_number(runs.columns[name])]
+    columns = [
+        run_names(runs),
+        *([str(cell) for cell in runs.columns[name]] for name in labels),
+        [format_si(value) for value in runs.params],
+        [format_si(value) for value in runs.tokens],
+        [f"{ratio:.3g}" for ratio in runs.tokens / runs.params],
+        [format_flops(value) for value in runs.flops],
+        [loss_text(value) for value in runs.loss],
+        *([_measurement(value) for value in runs.columns[name]] for name in measured),
+    ]
+    header = ["run", *labels, "N", "D", "D/N", "C", "loss", *(name.replace("_", " ") for name in measured)]
+    return table(f"All {len(runs)} runs", header, zip(*columns, strict=True), texts=1 + len(labels))
+
+
+def _measurement(value: float) -> str:
+    if np.isnan(value):
+        return "–"
+    return f"{value:.0f}" if float(value).is_integer() and value < 1e4 else format_si(value)
+
+
+def dropped_table(runs: Runs) -> str:
+    """The rows of the source that are not in the table, and why; empty when there are none."""
+    if not runs.dropped:
+        return ""
+    rows = [(run.run_id or "–", str(run.row), run.reason) for run in runs.dropped]
+    return table("Rows left out", ("run", "row", "why"), rows, texts=3)
+
+
+def provenance_table(provenance: Mapping[str, str]) -> str:
+    return table("Where this page came from", ("what", "value"), list(provenance.items()), texts=2)

@@ -1,0 +1,48 @@
+"""Reading runs from a path: the kind of path picks the reader."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from isoflop.errors import TableError
+from isoflop.runs.assemble import assemble
+from isoflop.runs.columns import RawTable
+from isoflop.runs.readers.delimited import read_delimited
+from isoflop.runs.readers.jsonl import read_jsonl
+from isoflop.runs.readers.parquet import read_parquet
+from isoflop.runs.readers.study import read_study
+from isoflop.runs.table import Runs
+
+READERS: dict[str, Callable[[Path], RawTable]] = {
+    ".csv": read_delimited,
+    ".tsv": read_delimited,
+    ".jsonl": read_jsonl,
+    ".parquet": read_parquet,
+}
+
+
+def read_runs(path: Path | str, columns: Mapping[str, str] | None = None, where: str | None = None) -> Runs:
+    """Read runs from a CSV, TSV, JSONL or Parquet file, or from a study folder.
+
+    ``columns`` maps our names to the file's (``{"params": "n_params"}``); ``where`` selects rows, as in
+    ``"flops < 1e21 and family == 'chinchilla'"``. Raises TableError, one sentence that names the file,
+    the row, the column and the remedy.
+
+    >>> import tempfile
+    >>> table = Path(tempfile.mkdtemp()) / "runs.csv"
+    >>> _ = table.write_text("params,tokens,loss\\n1e8,2e9,3.1\\n2e8,1e9,3.0\\n")
+    >>> read_runs(table).loss.tolist()
+    [3.1, 3.0]
+    """
+    path = Path(path)
+    reader = read_study if path.is_dir() else READERS.get(path.suffix.lower())
+    if reader is None:
+        raise TableError(f"{path} is none of the tables that isoflop reads ({', '.join(READERS)}) and no study folder.")
+    try:
+        raw = reader(path)
+    except UnicodeDecodeError as error:
+        raise TableError(f"{path} is not UTF-8 text (byte {error.start}); save it as UTF-8.") from error
+    except OSError as error:
+        raise TableError(f"cannot read {path}: {error.strerror or error}; check the path.") from error
+    return Runs(**assemble(raw, columns or {}, where))

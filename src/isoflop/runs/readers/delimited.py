@@ -1,0 +1,39 @@
+"""Runs in a CSV or TSV file."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import numpy as np
+
+from isoflop.errors import TableError
+from isoflop.runs.columns import RawTable, column_from_text
+
+
+def read_delimited(path: Path) -> RawTable:
+    """One header, one run a line; rows carry the numbers of their lines, the header being line 1."""
+    delimiter = "\t" if path.suffix.lower() == ".tsv" else ","
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        reader = csv.reader(file, delimiter=delimiter)
+        try:
+            lines = [(reader.line_num, cells) for cells in reader if cells]
+        except csv.Error as error:
+            raise TableError(f"{path}: line {reader.line_num} cannot be read as cells: {error}.") from error
+    if not lines:
+        raise TableError(f"{path} is empty; give a table with the columns params, tokens and loss.")
+    (_, header), *body = lines
+    names = [name.strip() for name in header]
+    repeated = sorted({name for name in names if names.count(name) > 1})
+    if repeated:
+        raise TableError(f"{path} has the column {repeated[0]!r} more than once; give each column its own name.")
+    for line, cells in body:
+        if len(cells) != len(names):
+            fault = f"row {line} has {len(cells)} cells and the header {len(names)}"
+            raise TableError(f"{path}: {fault}; add or remove the delimiters that differ.")
+    by_column = zip(*(cells for _, cells in body), strict=True) if body else ([] for _ in names)
+    return RawTable(
+        source=str(path),
+        columns={name: column_from_text(name, cells) for name, cells in zip(names, by_column, strict=True)},
+        rows=np.array([line for line, _ in body], dtype=np.int64),
+    )

@@ -1,0 +1,38 @@
+"""Runs in a JSONL file: one object a line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from isoflop.errors import TableError
+from isoflop.runs.columns import RawTable, column_from_values
+
+
+def read_jsonl(path: Path) -> RawTable:
+    """The union of the objects' keys as columns; rows carry the numbers of their lines."""
+    rows: list[int] = []
+    objects: list[dict[str, Any]] = []
+    with path.open(encoding="utf-8") as file:
+        for number, line in enumerate(file, start=1):
+            if line.strip():
+                rows.append(number)
+                objects.append(_object(line, path, number))
+    if not objects:
+        raise TableError(f"{path} is empty; give one object a line, with the keys params, tokens and loss.")
+    names = dict.fromkeys(name for run in objects for name in run)
+    columns = {name: column_from_values(name, [run.get(name) for run in objects]) for name in names}
+    return RawTable(source=str(path), columns=columns, rows=np.array(rows, dtype=np.int64))
+
+
+def _object(line: str, path: Path, number: int) -> dict[str, Any]:
+    try:
+        run = json.loads(line)
+    except json.JSONDecodeError as error:
+        raise TableError(f"{path}: row {number} is not JSON ({error.msg}); give one object a line.") from error
+    if not isinstance(run, dict):
+        raise TableError(f'{path}: row {number} is not an object; give one object a line, as in {{"loss": 3.1}}.')
+    return run

@@ -1,0 +1,69 @@
+"""Runs in a study folder: ``runs/<id>/spec.json`` says what was to be done, ``result.json`` what came out."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from isoflop.errors import TableError
+from isoflop.runs.columns import RawTable, column_from_values
+
+RESULT_SCHEMA = "isoflop.result/1"
+
+
+def read_study(folder: Path) -> RawTable:
+    """One row for each run that has a result, by budget, width and seed; rows are counted from 1.
+
+    A run without ``result.json`` is still running, or was killed: it is no row. N is the count of
+    matrices and head, the weights that cost FLOPs; the other counts stand beside it.
+    """
+    if not (folder / "runs").is_dir():
+        raise TableError(f"{folder} is a folder without runs/, so it is no study; give a study or a table of runs.")
+    rows = [_row(result.parent) for result in (folder / "runs").glob("*/result.json")]
+    if not rows:
+        raise TableError(f"{folder} has no run with a result yet; let its runs finish first.")
+    rows.sort(key=lambda row: (row["budget"], row["d_model"], row["seed"], row["run_id"]))
+    columns = {name: column_from_values(name, [row[name] for row in rows]) for name in rows[0]}
+    return RawTable(source=str(folder), columns=columns, rows=np.arange(1, len(rows) + 1))
+
+
+def _row(run: Path) -> dict[str, Any]:
+    """One run as a row: facts first, clocks last."""
+    spec, result = _read(run / "spec.json"), _read(run / "result.json")
+    if result.get("schema") != RESULT_SCHEMA:
+        seen = result.get("schema")
+        raise TableError(f"{run / 'result.json'} says schema {seen!r}; this isoflop reads {RESULT_SCHEMA!r}.")
+    try:
+        return {
+            "run_id": result["run_id"],
+            "state": result["state"],
+            "budget": spec["budget"],
+            "params": result["params"]["matrices_and_head"],
+            "params_convention": "matrices_and_head",
+            **{f"params_{name}": result["params"][name] for name in ("total", "non_embedding", "embedding")},
+            "params_matrices_and_head": result["params"]["matrices_and_head"],
+            "tokens": result["tokens"],
+            "flops": result["flops"],
+            "flops_convention": "exact_causal",
+            "loss": result["loss"],
+            "loss_unit": "nats_per_byte",
+            **{name: spec["shape"][name] for name in ("layers", "d_model", "heads")},
+            "steps": result["steps"],
+            "seed": spec["seed"],
+            "learning_rate": spec["optimiser"]["learning_rate"],
+            **{name: result[name] for name in ("corpus_digest", "spec_digest", "torch", "cpu_capability", "threads")},
+            **{name: result[name] for name in ("seconds", "tokens_per_second", "finished_at")},
+        }
+    except KeyError as error:
+        raise TableError(f"{run}: spec.json or result.json lacks {error}; another isoflop wrote it.") from error
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        table: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except json.JSONDecodeError as error:
+        raise TableError(f"{path} is not JSON ({error.msg} in line {error.lineno}); was it edited?") from error
+    return table

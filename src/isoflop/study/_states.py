@@ -1,0 +1,142 @@
+"""Where a run stands, read from its folder, and how long the rest of a study may take."""
+
+from __future__ import annotations
+
+import heapq
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from isoflop.study._specs import predicted_seconds
+from isoflop.training.spec import RunSpec
+
+RESULT = "result.json"
+METRICS = "metrics.jsonl"
+FAILURE = "failure.json"
+ATTEMPTS = "attempts"
+
+SECONDS_BESIDE_STEPS = 1.5
+"""What a run takes besides its steps: to start Python and torch, and to be judged on the validation windows."""
+
+_TAIL_BYTES = 4096
+
+
+class State(StrEnum):
+    """Where a run stands."""
+
+    PENDING = "pending"
+    """Nothing has been trained yet."""
+    RUNNING = "running"
+    DONE = "done"
+    DIVERGED = "diverged"
+    """Finished, with a loss that is no number."""
+    FAILED = "failed"
+    """Its newest attempt crashed; the next call tries again."""
+    STOPPED = "stopped"
+    """Begun, and nobody is at it now; the next call goes on from its checkpoint."""
+
+    @property
+    def is_finished(self) -> bool:
+        return self in (State.DONE, State.DIVERGED)
+
+
+@dataclass(frozen=True)
+class RunState:
+    """Where one run stands. ``loss`` is the validation loss of a finished run and the latest training
+    loss of another; ``seconds`` is the time spent training, over all attempts."""
+
+    spec: RunSpec
+    state: State
+    step: int = 0
+    loss: float | None = None
+    seconds: float = 0.0
+    tokens_per_second: float | None = None
+    reason: str = ""
+
+    @property
+    def run_id(self) -> str:
+        return self.spec.run_id
+
+    @property
+    def steps(self) -> int:
+        return self.spec.steps
+
+
+def read_state(folder: Path, spec: RunSpec, *, supervised: bool) -> RunState:
+    """Where the run in ``folder`` stands; ``supervised`` says whether somebody is running the study."""
+    if (result := _read_json(folder / RESULT)) is not None:
+        state, speed = State(result["state"]), result["tokens_per_second"]
+        return RunState(spec, state, result["steps"], result["loss"], result["seconds"], speed)
+    line = _last_line(folder / METRICS)
+    if (failure := _read_json(folder / FAILURE)) is not None and failure["attempt"] == newest_attempt(folder):
+        return _under_way(spec, State.FAILED, line, failure["reason"])
+    if line is None:
+        return RunState(spec, State.PENDING)
+    return _under_way(spec, State.RUNNING if supervised else State.STOPPED, line)
+
+
+def newest_attempt(folder: Path) -> int:
+    """The number of the attempt that may write into the run's folder; 0 before the first."""
+    return max((int(path.stem) for path in (folder / ATTEMPTS).glob("*.json")), default=0)
+
+
+def time_left(states: Sequence[RunState], workers: int, *, then: RunSpec | None = None) -> float | None:
+    """Seconds until all is finished with ``workers`` jobs at a time; None before any speed was seen.
+
+    The predicted times are scaled by what the steps taken so far really took; the rest is laid out
+    longest first, as ``run_study`` does. ``then`` is a run that starts when all others have ended.
+    """
+    predicted = {state.run_id: predicted_seconds(state.spec) for state in states}
+    seen = sum(predicted[state.run_id] * state.step / state.steps for state in states)
+    spent = sum(state.seconds for state in states)
+    if not seen or not spent:
+        return None
+    slowness = spent / seen
+    left = [
+        slowness * predicted[state.run_id] * (1 - state.step / state.steps) + SECONDS_BESIDE_STEPS
+        for state in states
+        if not state.state.is_finished
+    ]
+    last = slowness * predicted_seconds(then) + SECONDS_BESIDE_STEPS if then else 0.0
+    return _makespan(left, workers) + last
+
+
+def _makespan(durations: Sequence[float], workers: int) -> float:
+    """When the last of the jobs ends, the longest going first to whoever is free."""
+    ends = [0.0] * workers
+    for duration in sorted(durations, reverse=True):
+        heapq.heapreplace(ends, ends[0] + duration)
+    return max(ends)
+
+
+def _under_way(spec: RunSpec, state: State, line: dict[str, Any] | None, reason: str = "") -> RunState:
+    if line is None:
+        return RunState(spec, state, reason=reason)
+    speed = line["tokens"] / line["seconds"] if line["seconds"] else None
+    return RunState(spec, state, line["step"], line["loss"], line["seconds"], speed, reason)
+
+
+def _read_json(path: Path) -> dict[str, Any] | None:
+    try:
+        table: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    return table
+
+
+def _last_line(path: Path) -> dict[str, Any] | None:
+    """The last whole line of a JSONL file that is being written: what follows the last newline may be torn."""
+    try:
+        with path.open("rb") as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - _TAIL_BYTES))
+            whole = file.read().split(b"\n")[:-1]
+    except FileNotFoundError:
+        return None
+    if not whole:
+        return None
+    line: dict[str, Any] = json.loads(whole[-1])
+    return line

@@ -1,0 +1,42 @@
+"""What a cell of the grid comes to: a shape, a number of steps, and what that really costs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from isoflop.accounting.flops import flops_per_token
+from isoflop.accounting.shapes import Shape
+from isoflop.errors import UsageError
+from isoflop.sweeps.design import Cell
+from isoflop.sweeps.recipe import Recipe
+
+
+@dataclass(frozen=True)
+class Point:
+    """A run of the grid, priced: ``flops`` is what ``steps`` whole steps cost, the nearest to ``budget``."""
+
+    budget: float
+    shape: Shape
+    steps: int
+    tokens: int
+    flops: float
+
+
+def point(recipe: Recipe, cell: Cell) -> Point:
+    """Spend the cell's budget at its width, FLOPs counted exactly with causal attention.
+
+    UsageError where the budget buys fewer steps than the recipe's schedule can be laid over.
+
+    >>> from isoflop.sweeps.recipe import SMALL_BYTES
+    >>> point(SMALL_BYTES, Cell(5e11, 32)).steps
+    3974
+    """
+    shape = recipe.shape(cell.width)
+    flops_per_step = flops_per_token(shape).exact_causal * recipe.batch_tokens
+    steps = round(cell.budget / flops_per_step)
+    if steps < recipe.minimum_steps:
+        raise UsageError(
+            f"{cell.budget:.3g} FLOPs buy {steps} steps at width {cell.width}, and {recipe.name} needs "
+            f"{recipe.minimum_steps}; give a larger budget or a smaller width."
+        )
+    return Point(cell.budget, shape, steps, steps * recipe.batch_tokens, steps * flops_per_step)

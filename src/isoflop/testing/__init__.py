@@ -1,0 +1,1 @@
+"""Contracts that an addition of your own can be tested against."""

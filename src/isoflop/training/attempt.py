@@ -1,0 +1,78 @@
+"""One attempt at a run: who may write in its folder, and when to stop.
+
+A study makes ``attempts/0001.json``, ``0002.json``, ... in the run's folder, one each time it submits
+the run. Only the newest may write: a job that a cluster requeued may still have an orphan running
+somewhere, and the orphan must find out before it overwrites its successor's work.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from isoflop.errors import IsoflopError
+from isoflop.files import write_atomic
+
+
+class Stopped(IsoflopError):
+    """Not finished and not failed: superseded, orphaned or asked to stop. A later attempt goes on."""
+
+    exit_code = 75  # EX_TEMPFAIL
+
+
+class Attempt:
+    """Attempt ``number`` at the run in ``folder``, for the process ``parent`` if there is one."""
+
+    def __init__(self, folder: Path, number: int, parent: int | None) -> None:
+        self.folder = folder
+        self.number = number
+        self._parent = parent
+        self._signal: int | None = None
+
+    def listen(self) -> None:
+        """Take SIGTERM and SIGINT as a request to stop at the next step."""
+        signal.signal(signal.SIGTERM, self._on_signal)
+        signal.signal(signal.SIGINT, self._on_signal)
+
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        self._signal = number
+
+    def reason_to_stop(self) -> str | None:
+        """Why the run should save its state and end, or None."""
+        if self._signal is not None:
+            return f"received {signal.Signals(self._signal).name}"
+        if self._parent is not None and os.getppid() != self._parent:
+            return f"the parent process {self._parent} is gone"
+        return None
+
+    def require_newest(self) -> None:
+        """Raise Stopped when a later attempt has been made: it owns the folder now."""
+        newest = max((int(path.stem) for path in (self.folder / "attempts").glob("*.json")), default=0)
+        if newest > self.number:
+            raise Stopped(f"attempt {self.number} at {self.folder.name} is superseded by attempt {newest}.")
+
+    def publish(self, name: str, content: bytes) -> None:
+        """Write a file of the run's folder, whole or not at all, if this attempt is still the newest."""
+        self.require_newest()
+        write_atomic(self.folder / name, content)
+
+
+class Metrics:
+    """``metrics.jsonl``: one line now and then, for people and progress tables to read while it grows."""
+
+    def __init__(self, attempt: Attempt, step: int) -> None:
+        """Open for a run that goes on from ``step``: later lines, which it will write again, are cut off."""
+        self._attempt = attempt
+        self._path = attempt.folder / "metrics.jsonl"
+        old = self._path.read_bytes().splitlines(keepends=True) if self._path.exists() else []
+        whole = [line for line in old if line.endswith(b"\n")]
+        attempt.publish(self._path.name, b"".join(line for line in whole if json.loads(line)["step"] <= step))
+
+    def append(self, line: dict[str, Any]) -> None:
+        self._attempt.require_newest()
+        with self._path.open("ab") as file:
+            file.write(json.dumps(line).encode() + b"\n")

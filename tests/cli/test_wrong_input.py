@@ -1,0 +1,159 @@
+"""Wrong input: each gets the documented exit code and one sentence that names what was seen."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from isoflop.cli.main import run
+
+HEADER = "params,tokens,loss\n"
+TWO_RUNS = HEADER + "1e8,2e9,3.1\n2e8,1e9,3.0\n"
+
+
+def one_budget() -> str:
+    """Seven sizes at 1e19 FLOPs, losses of a Chinchilla law with a minimum inside."""
+    N = np.geomspace(1e7, 1e9, 7)
+    D = 1e19 / (6 * N)
+    loss = 1.8 + 480 * N**-0.35 + 2100 * D**-0.37
+    return HEADER + "".join(f"{n},{d},{value}\n" for n, d, value in zip(N, D, loss, strict=True))
+
+
+TABLES = {
+    "empty.csv": "",
+    "header.csv": HEADER,
+    "word.csv": HEADER + "1e8,2e9,3.1\n2e8,many,3.0\n",
+    "negative.csv": HEADER + "1e8,2e9,-3.1\n",
+    "nan.csv": HEADER + "1e8,2e9,3.1\n2e8,1e9,nan\n",
+    "two.csv": TWO_RUNS,
+    "one_budget.csv": one_budget(),
+    "other_names.csv": "n_params,tokens,loss\n1e8,2e9,3.1\n",
+    "notes.txt": "3.1",
+    "law.toml": "schema = 'something else'\n",
+    "broken.toml": "= [",
+}
+
+# command, exit code, what the sentence must name
+CASES = [
+    ("fit nowhere.csv", 2, "nowhere.csv: No such file"),
+    ("fit empty.csv", 2, "empty.csv is empty"),
+    ("fit header.csv", 2, "header.csv has no runs"),
+    ("fit word.csv", 2, "word.csv: row 3, column 'tokens' says 'many'"),
+    ("fit negative.csv", 2, "negative.csv: row 2, column 'loss' is -3.1, negative"),
+    ("fit nan.csv", 2, "nan.csv: row 3, column 'loss' is empty or nan"),
+    ("fit other_names.csv", 2, "no column 'params' (say which one it is with --params-column)"),
+    ("fit two.csv --params-column n", 2, "two.csv has no column 'n'"),
+    ("fit two.csv --where los<3", 2, "no column called 'los'; did you mean 'loss'"),
+    ("fit two.csv --where import", 2, "the selection 'import' is not an expression"),
+    ("fit two.csv --convention total", 2, "no column 'params_total'"),
+    ("fit two.csv --family chinchila", 2, "called 'chinchila'; did you mean 'chinchilla'"),
+    ("fit two.csv --approach 7", 2, "'7'"),
+    ("fit two.csv --draws -5", 2, "-5 draws"),
+    ("fit two.csv -o two.csv/law.toml", 2, "two.csv is a file, not a folder"),
+    ("fit two.csv -o nowhere/law.toml", 2, "nowhere does not exist"),
+    ("fit notes.txt", 2, "notes.txt is none of the tables"),
+    ("fit .", 2, "without runs/, so it is no study"),
+    ("plan -5", 2, "'-5' is negative"),
+    ("plan -.5e20", 2, "'-.5e20' is negative"),
+    ("plan banana", 2, "'banana' is not a budget"),
+    ("plan 1e24 --law besirogul2024", 2, "did you mean 'besiroglu2024'"),
+    ("plan 1e24 --law nowhere.toml", 2, "nowhere.toml"),
+    ("plan 1e24 --law law.toml", 2, "its schema is 'something else'"),
+    ("plan 1e24 --law broken.toml", 2, "broken.toml is not TOML"),
+    ("plan 1e24 --level 90", 2, "90 is not a share"),
+    ("plan 1e24 --level high", 2, "Invalid value for '--level'"),
+    ("plan 1e24 --lawful", 2, "--lawful"),
+    ("plan", 2, "BUDGET"),
+    ("laws besirogul2024", 2, "did you mean 'besiroglu2024'"),
+    ("pln 1e24", 2, "'pln'"),
+    ("--loud", 2, "--loud"),
+]
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    for name, text in TABLES.items():
+        (tmp_path / name).write_text(text)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize(("command", "code", "named"), CASES)
+@pytest.mark.usefixtures("here")
+def test_one_sentence_and_the_documented_code(
+    command: str, code: int, named: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(command.split()) == code
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("isoflop: ")
+    assert err.count("\n") == 1
+    assert named in err
+    assert "Traceback" not in err
+
+
+def isoflop(*words: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    """The real command, as installed beside this Python."""
+    command = Path(sys.executable).with_name("isoflop")
+    if not command.exists():
+        pytest.skip("the command isoflop is not installed beside this Python")
+    return subprocess.run([command, *words], capture_output=True, text=True, cwd=folder, check=False)
+
+
+@pytest.mark.parametrize(
+    ("command", "code", "named"),
+    [case for case in CASES if case[0] in ("fit nowhere.csv", "fit word.csv", "plan -5", "plan banana", "pln 1e24")],
+)
+def test_the_installed_command_answers_the_same(here: Path, command: str, code: int, named: str) -> None:
+    done = isoflop(*command.split(), folder=here)
+    assert done.returncode == code
+    assert named in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "words", [["two.csv"], ["one_budget.csv"], ["two.csv", "--approach", "2"], ["one_budget.csv", "--approach", "2"]]
+)
+@pytest.mark.usefixtures("here")
+def test_data_that_cannot_carry_the_question_exits_3(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["fit", *words, "--draws", "50"]) == 3
+    out, err = capsys.readouterr()
+    assert "refused" in out.splitlines()[0]
+    assert "Traceback" not in out + err
+
+
+@pytest.mark.usefixtures("here")
+def test_a_refused_fit_writes_no_law(here: Path) -> None:
+    assert run(["fit", "two.csv", "-o", "law_out.toml"]) == 3
+    assert not (here / "law_out.toml").exists()
+
+
+def test_debug_shows_the_traceback_and_keeps_the_code(here: Path) -> None:
+    done = isoflop("plan", "banana", "--debug", folder=here)
+    assert done.returncode == 2
+    assert "Traceback" in done.stderr
+    assert done.stderr.splitlines()[-1].startswith("isoflop: 'banana'")
+
+
+def test_what_nobody_foresaw_is_one_line_and_exit_1(here: Path) -> None:
+    code = "import isoflop.cli.main as m; m._load = lambda name: 1 / 0; m.main(['plan', '1e24'])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=here, check=False)
+    assert done.returncode == 1
+    assert done.stderr.startswith("isoflop: unexpected ZeroDivisionError: division by zero")
+    assert done.stderr.count("\n") == 1
+
+
+def test_an_interrupt_exits_130(here: Path) -> None:
+    code = (
+        "import isoflop.cli.main as m\n"
+        "def interrupt(name): raise KeyboardInterrupt\n"
+        "m._load = interrupt\n"
+        "m.main(['plan', '1e24'])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=here, check=False)
+    assert done.returncode == 130
+    assert "Traceback" not in done.stderr

@@ -1,0 +1,62 @@
+"""The recipe against the measured one, and the way back from N to a width."""
+
+from __future__ import annotations
+
+import pytest
+
+from isoflop.accounting.params import count_params
+from isoflop.errors import UsageError
+from isoflop.sweeps.recipe import SMALL_BYTES, width_for_params
+
+
+def test_shapes_are_those_of_the_measured_runs() -> None:
+    for width, heads, non_embedding in ((12, 1, 3456), (48, 2, 55296), (96, 3, 221184), (128, 4, 393216)):
+        shape = SMALL_BYTES.shape(width)
+        assert (shape.layers, shape.heads, shape.d_ff) == (2, heads, 4 * width)
+        assert count_params(shape).non_embedding == non_embedding
+        assert SMALL_BYTES.params(width) == non_embedding + 256 * width
+
+
+@pytest.mark.parametrize("width", range(8, 300, 2))
+def test_heads_divide_the_width_and_are_about_32_wide(width: int) -> None:
+    heads = SMALL_BYTES.heads(width)
+    assert width % heads == 0
+    wanted = max(1, round(width / 32))
+    better = [h for h in range(1, width + 1) if width % h == 0 and abs(h - wanted) < abs(heads - wanted)]
+    assert not better
+
+
+@pytest.mark.parametrize("width", [6, 0, -4, 33])
+def test_other_widths_are_refused_by_name(width: int) -> None:
+    with pytest.raises(UsageError, match=f"width of {width} "):
+        SMALL_BYTES.shape(width)
+
+
+def test_learning_rate_and_schedule() -> None:
+    assert SMALL_BYTES.learning_rate(64) == pytest.approx(3e-3)
+    assert SMALL_BYTES.learning_rate(32) == pytest.approx(6e-3)
+    assert [SMALL_BYTES.warmup_steps(steps) for steps in (100, 1870, 18699)] == [10, 93, 200]
+    assert SMALL_BYTES.decay_steps(1870) == 374
+    shortest = SMALL_BYTES.minimum_steps
+    assert SMALL_BYTES.warmup_steps(shortest) + SMALL_BYTES.decay_steps(shortest) < shortest
+
+
+def test_every_even_width_comes_back_from_its_own_n() -> None:
+    for width in range(8, 200, 2):
+        params = SMALL_BYTES.params(width)
+        assert width_for_params(SMALL_BYTES, params) == width
+        assert width_for_params(SMALL_BYTES, 1.001 * params) == width
+
+
+def test_the_width_is_the_nearest_of_all() -> None:
+    for params in (1.0, 3000.0, 9_000.0, 57_100.0, 110_000.0, 1e6):
+        nearest = min(range(8, 600, 2), key=lambda width: abs(SMALL_BYTES.params(width) - params))
+        assert width_for_params(SMALL_BYTES, params) == nearest
+
+
+def test_expected_minima_are_within_a_few_percent_of_the_measured_ones() -> None:
+    for budget, params in SMALL_BYTES.measured_minima:
+        assert SMALL_BYTES.expected_optimum(budget) == pytest.approx(params, rel=0.05)
+    # Two minima that the line was not drawn through, between those three.
+    assert SMALL_BYTES.expected_optimum(2.7e11) == pytest.approx(22.7e3, rel=0.06)
+    assert SMALL_BYTES.expected_optimum(9e11) == pytest.approx(44.5e3, rel=0.06)

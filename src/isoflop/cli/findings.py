@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from isoflop.fitting import CountingRow, Forecast, Outcome
-from isoflop.quantities import format_flops, format_interval, format_si
+from isoflop.quantities import format_estimate, format_flops, format_interval, format_si
 from isoflop.quickstart import Findings
 
 SCHEMA = "isoflop.quickstart/1"
@@ -44,8 +44,7 @@ def as_text(findings: Findings) -> str:
 
 
 def _counted(row: CountingRow) -> str:
-    interval = "" if row.a_interval is None else f" {format_interval(*row.a_interval)}"
-    return f"  {COUNTED[row.convention]:<36} a = {row.a:.3f}{interval}"
+    return f"  {COUNTED[row.convention]:<36} a = {format_estimate(row.a, row.a_interval)}"
 
 
 def _forecast(forecast: Forecast, outcome: Outcome | None) -> str:
@@ -53,7 +52,7 @@ def _forecast(forecast: Forecast, outcome: Outcome | None) -> str:
         f"Forecast for {format_flops(forecast.flops)} FLOPs, {forecast.times_largest_budget:.3g} times the largest "
         f"budget, written {forecast.made_at}",
         f"  N* {format_si(forecast.params)} {_span(forecast.params_interval)}   D* {format_si(forecast.tokens)} "
-        f"{_span(forecast.tokens_interval)}   loss {forecast.loss:.3f} {format_interval(*forecast.loss_interval)}",
+        f"{_span(forecast.tokens_interval)}   loss {format_estimate(forecast.loss, forecast.loss_interval)}",
         f"  one run at {format_si(forecast.run_params)} parameters should end in "
         f"{format_interval(*forecast.run_interval)} ({forecast.level:.0%})",
     ]
@@ -69,15 +68,13 @@ def _span(interval: tuple[float, float]) -> str:
 
 def _next(findings: Findings) -> str:
     out = findings.out
-    lines = [f"Report: {findings.report}", "Next:"]
+    lines = ["Next:"]
     if findings.frontier.fitted is not None:
         target = format_flops(10 * findings.frontier.runs.flops.max())
         lines.append(f"  isoflop plan {target} --law {out / 'law.toml'}    what ten times the compute would buy")
-    return "\n".join(
-        [
-            *lines,
-            f"  isoflop fit {out / 'runs.csv'} --approach all    the fits again, with options of your own",
-            f"  isoflop quickstart --out {out}-large --budgets 1.5e11,5e11,1.5e12,5e12,1.5e13"
-            "    two decades, in about 15 minutes on two cores",
-        ]
-    )
+    lines += [
+        f"  isoflop fit {out / 'runs.csv'} --approach all    the fits again, with options of your own",
+        f"  isoflop quickstart --out {out}-large --budgets 1.5e11,5e11,1.5e12,5e12,1.5e13    two decades of compute",
+        f"Report: {findings.report}",
+    ]
+    return "\n".join(lines)

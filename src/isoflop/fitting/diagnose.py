@@ -110,7 +110,7 @@ def lack_of_fit(residual: float, runs: Runs) -> Note | None:
     return Note(
         "lack_of_fit",
         f"the form misses the runs by {residual:.1%}, {residual / noise:.1f} times the noise between seeds: "
-        "it is not the law of these runs; trust isoFLOP minima (--approach 2) over it.",
+        "it is not the law of these runs; trust isoFLOP minima (approach 2) over it.",
     )
 
 

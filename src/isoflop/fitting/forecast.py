@@ -46,6 +46,7 @@ class Forecast:
     def from_dict(cls, table: dict[str, Any]) -> Forecast:
         if table.get("schema") != SCHEMA:
             raise UsageError(f"a forecast says schema {table.get('schema')!r}; this isoflop reads {SCHEMA!r}.")
+
         def as_written(value: Any) -> Any:  # JSON has lists where the dataclass has pairs
             return tuple(value) if isinstance(value, list) else value
 

@@ -15,6 +15,7 @@ from isoflop.fitting.parametric import fitted_range
 from isoflop.fitting.result import Fit, Minimum, Note, Objective, Starts
 from isoflop.fitting.uncertainty import interval
 from isoflop.laws import Law, Source, family
+from isoflop.quantities import format_flops
 from isoflop.runs import Runs
 
 FEWEST_SIZES = 3
@@ -52,7 +53,7 @@ def _sizes(runs: Runs, group: Profile) -> int:
 
 def _demoted(found: Minimum, kept: float) -> Minimum:
     reason = (
-        f"noise between seeds hides the minimum at {found.flops:.3g} FLOPs in {1 - kept:.0%} of redrawn tables; "
+        f"noise between seeds hides the minimum at {format_flops(found.flops)} FLOPs in {1 - kept:.0%} of redrawn tables; "
         "repeat its runs or widen its range of sizes"
     )
     return replace(found, interior=False, reason=reason)

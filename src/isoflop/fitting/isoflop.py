@@ -19,6 +19,7 @@ import numpy as np
 
 from isoflop.fitting.objective import FloatArray
 from isoflop.fitting.result import Minimum
+from isoflop.quantities import format_flops
 from isoflop.runs import Runs
 
 AROUND_BEST = 7
@@ -73,11 +74,14 @@ def minimum(runs: Runs, profile: Profile) -> Minimum:
         parabola=(float(L[best]), 0.0, 0.0),
     )
     if len(sizes) < 3:
-        return replace(refused, reason=f"{len(sizes)} sizes at {profile.flops:.3g} FLOPs; a minimum needs three")
+        return replace(
+            refused, reason=f"{len(sizes)} sizes at {format_flops(profile.flops)} FLOPs; a minimum needs three"
+        )
     if N[best] in (sizes[0], sizes[-1]):
         end, more = ("smallest", "smaller") if N[best] == sizes[0] else ("largest", "larger")
         return replace(
-            refused, reason=f"the best run at {profile.flops:.3g} FLOPs is the {end}; add {more} networks to bracket it"
+            refused,
+            reason=f"the best run at {format_flops(profile.flops)} FLOPs is the {end}; add {more} networks to bracket it",
         )
     return _vertex(refused, runs)
 
@@ -88,10 +92,10 @@ def _vertex(candidate: Minimum, runs: Runs) -> Minimum:
     c2, c1, c0 = (float(c) for c in np.polyfit(x, runs.loss[used], 2))
     fitted = replace(candidate, parabola=(c0, c1, c2))
     if c2 <= 0:
-        return replace(fitted, reason=f"the parabola at {candidate.flops:.3g} FLOPs opens downwards")
+        return replace(fitted, reason=f"the parabola at {format_flops(candidate.flops)} FLOPs opens downwards")
     at = -c1 / (2 * c2)
     if not x.min() <= at <= x.max():
-        return replace(fitted, reason=f"the vertex at {candidate.flops:.3g} FLOPs lies outside the runs")
+        return replace(fitted, reason=f"the vertex at {format_flops(candidate.flops)} FLOPs lies outside the runs")
     return replace(
         fitted,
         interior=True,

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import TYPE_CHECKING
 
-from isoflop.quantities import format_error, format_flops, format_interval, format_si
+from isoflop.quantities import format_estimate, format_flops, format_si
 
 if TYPE_CHECKING:
     from isoflop.fitting.result import Fit, Minimum
 
+WIDTH = 100
 TITLES = {2: "approach 2, isoFLOP profiles", 3: "approach 3, loss surface"}
 
 
@@ -20,8 +22,12 @@ def summarise(fit: Fit) -> str:
         if fit.draws_n:
             lines.append(f"  intervals hold {fit.level:.0%} of {fit.draws_n} {_drawn(fit)}")
     word = "refused" if fit.verdict.status == "refused" else "caution"
-    lines += [f"  {word}  {note.message}" for note in fit.verdict.notes]
+    lines += [_wrapped(f"  {word}  ", note.message) for note in fit.verdict.notes]
     return "\n".join(lines)
+
+
+def _wrapped(label: str, sentence: str) -> str:
+    return textwrap.fill(sentence, WIDTH, initial_indent=label, subsequent_indent=" " * len(label))
 
 
 def _evidence(fit: Fit) -> list[str]:
@@ -30,7 +36,8 @@ def _evidence(fit: Fit) -> list[str]:
         return []
     span = f"{len(runs)} runs, C {format_flops(runs.flops.min())} to {format_flops(runs.flops.max())}"
     budgets = f", {len(fit.minima)} budgets" if fit.minima else ""
-    dropped = f" · {len(runs.dropped)} rows left out" if runs.dropped else ""
+    rows = f"{len(runs.dropped)} row{'s' if len(runs.dropped) > 1 else ''}"
+    dropped = f" · {rows} left out" if runs.dropped else ""
     lines = [f"  {span}{budgets}{dropped} · {runs.conventions.describe()}"]
     if fit.objective is not None and fit.fitted is not None:
         value = f"{fit.objective.value:.6g}" if fit.approach == 3 else ""
@@ -45,34 +52,21 @@ def _evidence(fit: Fit) -> list[str]:
 
 
 def _numbers(fit: Fit) -> list[str]:
-    shown = dict(fit.law.coefficients)
+    """A line per coefficient, the allocation exponents first: they are what a fit is made for."""
     a, b = fit.allocation or (None, None)
+    values = {"a": a, "b": b, **fit.law.coefficients}
     meanings = {"a": "N* ∝ C^a", "b": "D* ∝ C^b", "gamma": "L* - E ∝ C^-gamma"}
-    values = {"a": a, "b": b, **shown}
-    rows = []
-    for name, value in values.items():
-        if value is None or name == "P":
-            continue
-        rows.append(f"  {name:<6} {_with_interval(fit, name, value):<34} {meanings.get(name, '')}".rstrip())
-    return rows
-
-
-def _with_interval(fit: Fit, name: str, value: float) -> str:
-    if name not in fit.intervals:
-        return f"{value:.4g}"
-    low, high = fit.intervals[name]
-    return f"{format_error(value, (high - low) / 2).split(' ± ')[0].lstrip('(')}{_exponent(value, high - low)} {format_interval(low, high)}"
-
-
-def _exponent(value: float, width: float) -> str:
-    text = format_error(value, width / 2)
-    return text[text.index(")") + 1 :] if text.startswith("(") else ""
+    return [
+        f"  {name:<6} {format_estimate(value, fit.intervals.get(name)):<26} {meanings.get(name, '')}".rstrip()
+        for name, value in values.items()
+        if value is not None and name != "P"  # the pivot is a choice, not a finding
+    ]
 
 
 def _minima(fit: Fit) -> list[str]:
     if not fit.minima:
         return []
-    header = f"  {'budget':<9}{'N*':<28}{'D*':<28}{'loss':<26}"
+    header = f"  {'budget':<9}{'N*':<24}{'D*':<24}loss"
     return [header.rstrip(), *(_minimum(found) for found in fit.minima)]
 
 
@@ -80,12 +74,11 @@ def _minimum(found: Minimum) -> str:
     if not found.interior:
         return f"  {format_flops(found.flops):<9}no minimum: {found.reason}"
     N, D = format_si(found.params_opt), format_si(found.tokens_opt)
-    L = f"{found.loss_min:.4g}"
-    if found.params_interval and found.tokens_interval and found.loss_interval:
+    L = format_estimate(found.loss_min, found.loss_interval)
+    if found.params_interval and found.tokens_interval:
         N += f" [{', '.join(map(format_si, found.params_interval))}]"
         D += f" [{', '.join(map(format_si, found.tokens_interval))}]"
-        L += f" {format_interval(*found.loss_interval)}"
-    return f"  {format_flops(found.flops):<9}{N:<28}{D:<28}{L}".rstrip()
+    return f"  {format_flops(found.flops):<9}{N:<24}{D:<24}{L}".rstrip()
 
 
 def _drawn(fit: Fit) -> str:

@@ -151,22 +151,26 @@ def loss_figure(fit: Fit, forecast: Forecast | None, outcome: Outcome | None) ->
 
 def forecast_figure(forecast: Forecast, outcome: Outcome | None, conventions: Conventions) -> Figure:
     """The forecast close up: the interval of the optimum's loss, that of one run, and the loss that came out."""
-    at_optimum = _points([forecast.loss], ["loss at N*"], _marker("diamond-open", "@forecast", 10), [""])
-    middle = sum(forecast.run_interval) / 2
-    of_one_run = _points([middle], ["loss of one run"], UNSEEN, [""])
-    data, spans = [at_optimum, of_one_run], [forecast.loss_interval, forecast.run_interval]
-    for bar, span in zip(data, spans, strict=True):
-        bar["hovertext"] = [f"{bar['y'][0]}: {format_interval(*span)} ({forecast.level:.0%})"]
-        bar["error_x"] = _error_bar(bar["x"], [span], "@forecast", thickness=3, width=8)
-    order = [at_optimum["y"][0], of_one_run["y"][0]]
+    names = ["loss at N*", "loss of one run"]
+    data = [
+        _forecast_bar(names[0], forecast.loss, forecast.loss_interval, _marker("diamond-open", "@forecast", 10)),
+        _forecast_bar(names[1], sum(forecast.run_interval) / 2, forecast.run_interval, UNSEEN),
+    ]
+    shapes: list[dict[str, Any]] = []
     if outcome:
-        text = f"{escape(outcome.run_id)}<br>loss {loss_text(outcome.loss)}"
-        data.append(_star([outcome.loss], ["measured"], text) | {"error_y": {"visible": False}})
-        order.append("measured")
-        line = {"type": "line", "x0": outcome.loss, "x1": outcome.loss, "yref": "paper", "y0": 0, "y1": 1}
-    shapes = [line | {"line": {"color": "@forecast", "width": 1, "dash": "dot"}, "layer": "below"}] if outcome else []
+        names.append("measured")
+        hover = f"{escape(outcome.run_id)}<br>loss {loss_text(outcome.loss)}"
+        data.append(_points([outcome.loss], names[2:], _marker("star", "@forecast", 14), [hover]))
+        line = {"color": "@forecast", "width": 1, "dash": "dot"}
+        across = {"yref": "paper", "y0": 0, "y1": 1, "x0": outcome.loss, "x1": outcome.loss}
+        shapes.append({"type": "line", "layer": "below", "line": line, **across})
     x = {"title": {"text": loss_title(conventions)}, "nticks": 5}
-    return {"data": data, "layout": {"xaxis": x, "yaxis": _names_axis(order), "shapes": shapes}}
+    return {"data": data, "layout": {"xaxis": x, "yaxis": _names_axis(names), "shapes": shapes}}
+
+
+def _forecast_bar(name: str, loss: float, span: Span, marker: Mapping[str, Any]) -> Trace:
+    bar = _error_bar([loss], [span], "@forecast", thickness=3, width=8)
+    return _points([loss], [name], marker, [f"{name}: {format_interval(*span)}"]) | {"error_x": bar}
 
 
 def exponents_figure(rows: tuple[CountingRow, ...], names: Mapping[ParamsConvention, str]) -> Figure:
@@ -230,7 +234,7 @@ def _solid_then_dashed(C: FloatArray, values: FloatArray, largest: float) -> lis
 def _minima(fit: Fit, values: list[float], spans: Sequence[Span | None], hover: list[str]) -> list[Trace]:
     ranks = [rank for rank, found in enumerate(fit.minima) if found.interior]
     return [
-        _points([fit.minima[rank].flops], [value], _marker("diamond", f"@budget{rank}", 10), [text])
+        _points([fit.minima[rank].flops], [value], _marker("diamond", f"@budget{rank}", 9), [text])
         | {"error_y": _error_bar([value], [span], f"@budget{rank}", width=0)}
         for rank, value, span, text in zip(ranks, values, spans, hover, strict=True)
     ]

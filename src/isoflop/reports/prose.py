@@ -35,9 +35,7 @@ class PublishedExponent:
 
 
 PUBLISHED_EXPONENTS = (
-    PublishedExponent(
-        "Kaplan et al. 2020", 0.73, "0.73, N without embeddings", "arXiv 2001.08361, equation 1.7 and section 6.1"
-    ),
+    PublishedExponent("Kaplan et al. 2020", 0.73, "0.73, N without embeddings", "arXiv 2001.08361, table 6"),
     PublishedExponent(
         "Hoffmann et al. 2022", 0.50, "0.50 by approach 1, 0.49 by approach 2", "arXiv 2203.15556, table 2 (Chinchilla)"
     ),
@@ -148,6 +146,10 @@ def isoflop_caption(fit: Fit, with_star: bool) -> str:
         text += f"the diamond is its minimum, with a bar for the {fit.level:.0%} interval of N*. "
     else:
         text += "the diamond is its minimum. "
+    if any(len(found.used) < len(found.rows) for found in fit.minima):
+        text += "Open markers are runs too far from the best one for the parabola. "
+    if sum(len(found.rows) for found in fit.minima) < len(fit.runs):
+        text += "Crosses are runs at budgets with fewer than three sizes. "
     if any(not found.interior for found in fit.minima):
         text += "An open diamond marks a profile whose minimum was refused: it is not in the fit. "
     return text + ("The star is the run that tested the forecast; it is not in the fit either." if with_star else "")

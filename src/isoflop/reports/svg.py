@@ -111,8 +111,8 @@ def _profile(fit: Fit, rank: int, found: Minimum, frame: _Frame) -> str:
         low, high = (frame.x(bound) for bound in found.params_interval)
         ends = f"M{low:.1f} {y - 4:.1f}v8M{high:.1f} {y - 4:.1f}v8M{low:.1f} {y:.1f}H{high:.1f}"
         marks.append(f'<path d="{ends}" stroke="{colour}" stroke-width="1.5"/>')
-    fill, edge = (colour, "var(--paper)") if found.interior else ("var(--paper)", colour)
-    marks.append(f'<path d="{_diamond(x, y, 7)}" fill="{fill}" stroke="{edge}" stroke-width="1.5"/>')
+    fill = colour if found.interior else "var(--paper)"
+    marks.append(f'<path d="{_diamond(x, y, 6)}" fill="{fill}" stroke="{colour}" stroke-width="1.2"/>')
     marks.append(_label(x, y + 22, format_flops(found.flops) + ("" if found.interior else " (no minimum)"), colour))
     return "\n".join(marks)
 

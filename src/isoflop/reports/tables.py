@@ -40,7 +40,7 @@ def minima_table(fit: Fit) -> str:
     """One row a budget: the minimum, or why there is none."""
     rows = []
     for found in fit.minima:
-        budget, count = f"{format_flops(found.flops)} FLOPs", f"{len(found.used)} of {len(found.rows)}"
+        budget, count = format_flops(found.flops), f"{len(found.used)} of {len(found.rows)}"
         if found.interior:
             N = count_with_interval(found.params_opt, found.params_interval)
             D = count_with_interval(found.tokens_opt, found.tokens_interval)
@@ -48,7 +48,7 @@ def minima_table(fit: Fit) -> str:
             rows.append((budget, "bracketed", count, N, D, ratio, with_interval(found.loss_min, found.loss_interval)))
         else:
             rows.append((budget, f"refused: {found.reason}", count, "–", "–", "–", "–"))
-    header = ("budget", "minimum", "runs used", "N*", "D*", "D*/N*", "loss there")
+    header = ("budget C", "minimum", "runs used", "N*", "D*", "D*/N*", "loss there")
     return table("The minimum of each profile", header, rows, texts=2)
 
 
@@ -101,7 +101,7 @@ def runs_table(runs: Runs) -> str:
         [loss_text(value) for value in runs.loss],
         *([_measurement(value) for value in runs.columns[name]] for name in measured),
     ]
-    header = ["run", *labels, "N", "D", "D/N", "C", "loss", *(name.replace("_", " ") for name in measured)]
+    header = ["run", *labels, "N", "D", "D/N", "C", "loss", *measured]
     return table(f"All {len(runs)} runs", header, zip(*columns, strict=True), texts=1 + len(labels))
 
 

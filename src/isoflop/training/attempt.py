@@ -55,6 +55,12 @@ class Attempt:
         if newest > self.number:
             raise Stopped(f"attempt {self.number} at {self.folder.name} is superseded by attempt {newest}.")
 
+    def claim(self) -> None:
+        """Take over the folder: check that this attempt may write, clear what a kill in mid-write left behind."""
+        self.require_newest()
+        for stray in self.folder.glob(".*.tmp"):
+            stray.unlink(missing_ok=True)
+
     def publish(self, name: str, content: bytes) -> None:
         """Write a file of the run's folder, whole or not at all, if this attempt is still the newest."""
         self.require_newest()

@@ -89,8 +89,9 @@ def train(attempt: Attempt) -> None:
     if (folder / "result.json").exists():
         checkpoint.unlink(missing_ok=True)
         return
+    attempt.claim()
     torch.set_num_threads(1)
-    torch.set_flush_denormal(True)  # moments of bytes that never occur decay into denormals, which are slow
+    torch.set_flush_denormal(True)  # moments of rare bytes decay into denormals, slow on many processors
     spec = read_spec(folder)
     run = Run(spec, _corpus(attempt, spec))
     if checkpoint.exists():
@@ -127,10 +128,11 @@ def _steps(run: Run, attempt: Attempt) -> bool:
     earlier, started = progress.seconds, time.perf_counter()
     saved = started
     while progress.step < spec.steps:
-        if not math.isfinite(run.advance()):
-            return False
+        loss = run.advance()
         now = time.perf_counter()
         progress.seconds = earlier + now - started
+        if not math.isfinite(loss):
+            return False
         if progress.step % interval == 0 or progress.step == spec.steps:
             metrics.append(_line(run))
             progress.loss_sum, progress.loss_steps = 0.0, 0

@@ -26,8 +26,9 @@
   };
   const withAxis = (given = {}) => ({ ...axis, ...given, title: { ...axis.title, ...given.title } });
 
-  const draw = (scheme) => Promise.all(Object.entries(figures).map(([name, { data, layout }]) => {
-    const whole = { ...house, ...layout, xaxis: withAxis(layout.xaxis), yaxis: withAxis(layout.yaxis) };
+  // A printed page is laid out after "beforeprint", too late for a figure to ask how wide it is: 640 px fit A4 and Letter.
+  const draw = (scheme, width) => Promise.all(Object.entries(figures).map(([name, { data, layout }]) => {
+    const whole = { ...house, ...layout, width, xaxis: withAxis(layout.xaxis), yaxis: withAxis(layout.yaxis) };
     return Plotly.react(name, painted(data, palette[scheme]), painted(whole, palette[scheme]), {
       responsive: true, displaylogo: false, displayModeBar: touch ? false : "hover", modeBarButtons: [["toImage", "resetScale2d"]],
       toImageButtonOptions: { format: "svg", filename: name },
@@ -37,7 +38,7 @@
   const redraw = () => draw(dark.matches ? "dark" : "light");
   redraw();
   dark.addEventListener("change", redraw);
-  addEventListener("beforeprint", () => draw("light"));
+  addEventListener("beforeprint", () => draw("light", 640));
   addEventListener("afterprint", redraw);
 
   const button = document.getElementById("download-csv");

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +26,24 @@ def read_study(folder: Path) -> RawTable:
     rows = [_row(result.parent) for result in (folder / "runs").glob("*/result.json")]
     if not rows:
         raise TableError(f"{folder} has no run with a result yet; let its runs finish first.")
+    noise = _loss_noise(folder)
+    if noise is not None:
+        rows = [{**row, "loss_noise": noise} for row in rows]
     rows.sort(key=lambda row: (row["budget"], row["d_model"], row["seed"], row["run_id"]))
     columns = {name: column_from_values(name, [row[name] for row in rows]) for name in rows[0]}
     return RawTable(source=str(folder), columns=columns, rows=np.arange(1, len(rows) + 1))
+
+
+def _loss_noise(folder: Path) -> float | None:
+    """The noise between seeds that the study's recipe has measured, where study.toml says it."""
+    try:
+        design = tomllib.loads((folder / "study.toml").read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except tomllib.TOMLDecodeError as error:
+        raise TableError(f"{folder / 'study.toml'} is not TOML: {error}; was it edited?") from error
+    noise = design.get("loss_noise")
+    return None if noise is None else float(noise)
 
 
 def _row(run: Path) -> dict[str, Any]:
@@ -40,6 +56,7 @@ def _row(run: Path) -> dict[str, Any]:
         return {
             "run_id": result["run_id"],
             "state": result["state"],
+            "purpose": spec["purpose"],
             "budget": spec["budget"],
             "params": result["params"]["matrices_and_head"],
             "params_convention": "matrices_and_head",

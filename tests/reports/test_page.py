@@ -1,0 +1,185 @@
+"""The page: what it holds, what it says, and that nothing in the data can act in it."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from isoflop.fitting import Fit, fit
+from isoflop.reports import StudyPage, render, write_report
+from isoflop.runs import DroppedRun, Runs
+
+HOSTILE = '<script>alert("x")</script>'
+
+
+class Elements(HTMLParser):
+    """Every start tag with its attributes, and the text inside script elements by their order."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.scripts: list[str] = []
+        self.words: list[str] = []
+        self._within: str = ""
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        self._within = tag
+        if tag == "script":
+            self.scripts.append("")
+
+    def handle_endtag(self, tag: str) -> None:
+        self._within = ""
+
+    def handle_data(self, data: str) -> None:
+        if self._within == "script":
+            self.scripts[-1] += data
+        elif self._within != "style":
+            self.words.append(data)
+
+    def ids(self) -> list[str]:
+        return [str(attributes["id"]) for _, attributes in self.tags if "id" in attributes]
+
+    def text(self) -> str:
+        return " ".join(" ".join(self.words).split())
+
+
+@pytest.fixture(scope="module")
+def html(page: StudyPage) -> str:
+    return render(page)
+
+
+@pytest.fixture(scope="module")
+def elements(html: str) -> Elements:
+    return Elements(html)
+
+
+def embedded(elements: Elements, id: str) -> Any:
+    scripts = [attributes for tag, attributes in elements.tags if tag == "script"]
+    at = next(k for k, attributes in enumerate(scripts) if attributes.get("id") == id)
+    return json.loads(elements.scripts[at])
+
+
+def test_the_sections_stand_in_their_order(elements: Elements) -> None:
+    order = ["profiles", "frontier", "forecast", "counting", "surface", "runs", "provenance"]
+    assert [name for name in elements.ids() if name in order] == order
+
+
+def test_the_verdict_line_says_exponent_interval_evidence_and_cautions(elements: Elements, frontier: Fit) -> None:
+    low, high = frontier.interval("a")
+    text = elements.text()
+    assert f"[{low:.3f}, {high:.3f}] from 15 runs at 3 budgets: usable, with 2 cautions" in text
+    assert all(note.message in text for note in frontier.verdict.notes)
+
+
+def test_every_id_is_used_once_and_every_figure_has_its_place(elements: Elements) -> None:
+    ids = elements.ids()
+    assert len(ids) == len(set(ids))
+    assert set(embedded(elements, "figures")["figures"]) <= set(ids)
+
+
+def test_every_figure_and_table_is_described_for_those_who_cannot_see_it(elements: Elements) -> None:
+    images = [attributes for _, attributes in elements.tags if attributes.get("role") == "img"]
+    plots = [attributes for attributes in images if attributes.get("class") == "plot"]
+    assert len(plots) == 6
+    assert all(attributes["aria-label"] for attributes in plots)
+    tags = [tag for tag, _ in elements.tags]
+    assert tags.count("caption") == tags.count("table") > 5
+    assert [tag for tag in tags if re.fullmatch("h[1-6]", tag)][:2] == ["h1", "h2"]
+
+
+def test_the_page_asks_the_network_for_nothing(html: str, elements: Elements) -> None:
+    loading = {"src", "srcset", "href", "action", "data", "poster"}
+    addresses = [value for _, attributes in elements.tags for name, value in attributes.items() if name in loading]
+    assert all(str(address).startswith(("#", "data:")) for address in addresses)
+    (policy,) = (attributes["content"] for _, attributes in elements.tags if "http-equiv" in attributes)
+    assert str(policy).startswith("default-src 'none'; script-src 'sha256-")
+    styles = re.findall(r"<style>(.*?)</style>", html, re.DOTALL)
+    assert styles
+    assert not any(re.search(r"url\(|@import|https?:", style) for style in styles)
+
+
+def test_the_csv_on_the_page_is_the_table(elements: Elements, runs: Runs) -> None:
+    assert embedded(elements, "runs-csv") == runs.to_csv()
+
+
+def test_colours_are_roles_that_both_schemes_know(elements: Elements) -> None:
+    found = embedded(elements, "figures")
+    roles = set(re.findall(r'"@(\w+)"', json.dumps(found["figures"])))
+    assert {"budget0", "budget2", "law", "band", "forecast"} <= roles
+    assert roles <= set(found["palette"]["light"])
+    assert set(found["palette"]["light"]) == set(found["palette"]["dark"])
+
+
+def test_nothing_in_the_data_becomes_an_element(page: StudyPage) -> None:
+    columns = {**page.runs.columns, "run_id": np.array([HOSTILE] * len(page.runs))}
+    sweep = page.frontier.runs
+    hostile_sweep = replace(sweep, columns={**sweep.columns, "run_id": np.array([HOSTILE] * len(sweep))})
+    assert page.outcome is not None
+    hostile = replace(
+        page,
+        title=HOSTILE,
+        runs=replace(page.runs, columns=columns, dropped=(DroppedRun(1, HOSTILE, HOSTILE),)),
+        frontier=replace(page.frontier, runs=hostile_sweep),
+        outcome=replace(page.outcome, run_id=HOSTILE),
+        provenance={HOSTILE: HOSTILE},
+    )
+    elements = Elements(render(hostile))
+    scripts = [attributes for tag, attributes in elements.tags if tag == "script"]
+    assert len(scripts) == 4
+    assert elements.text().count("alert(") >= len(page.runs) + 4
+    # plotly reads a little HTML in hover texts: there the brackets are entities.
+    figures = json.dumps(embedded(elements, "figures"))
+    assert "&lt;script&gt;" in figures
+    assert "<script" not in figures
+
+
+def test_a_refused_fit_is_a_page_that_says_why_and_draws_what_there_is(page: StudyPage, sweep: Runs) -> None:
+    one_side = fit(sweep.where("d_model <= 24"), "frontier", draws=100)
+    assert one_side.fitted is None
+    refused = Elements(render(replace(page, frontier=one_side, counting=(), forecast=None, outcome=None)))
+    assert "the fit was refused" in refused.text()
+    assert one_side.verdict.notes[0].message in refused.text()
+    assert set(embedded(refused, "figures")["figures"]) == {"isoflop"}
+
+
+def test_a_refused_minimum_is_drawn_open_with_its_reason(page: StudyPage, sweep: Runs) -> None:
+    edge = fit(sweep.where("budget < 1e12 or d_model >= 48"), "frontier", draws=100)
+    (minimum,) = (found for found in edge.minima if not found.interior)
+    elements = Elements(render(replace(page, frontier=edge, forecast=None, outcome=None)))
+    traces = embedded(elements, "figures")["figures"]["isoflop"]["data"]
+    (diamond,) = (trace for trace in traces if trace.get("marker", {}).get("symbol") == "diamond-open")
+    assert minimum.reason in diamond["hovertext"][0]
+    assert f"refused: {minimum.reason}" in elements.text()
+
+
+def test_a_foreign_table_needs_no_column_but_the_three(page: StudyPage, sweep: Runs) -> None:
+    bare = Runs(sweep.params, sweep.tokens, sweep.loss, sweep.flops)
+    fitted = fit(bare, "frontier", draws=100)
+    plain = StudyPage("bare", bare, fitted, None, (), None, None, {})
+    elements = Elements(render(plain))
+    assert "row 15" in elements.text()
+    assert "Loss on the frontier" in elements.text()
+
+
+def test_the_page_says_whether_the_interval_held(page: StudyPage) -> None:
+    assert page.forecast is not None
+    assert page.outcome is not None
+    for inside, words in ((True, "and the interval held"), (False, "and the interval did not hold")):
+        assert words in Elements(render(replace(page, outcome=replace(page.outcome, inside=inside)))).text()
+    assert "stands untested" in Elements(render(replace(page, outcome=None))).text()
+
+
+def test_the_report_is_one_file(page: StudyPage, tmp_path: Path, html: str) -> None:
+    write_report(page, tmp_path / "report.html")
+    assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
+    assert (tmp_path / "report.html").read_text(encoding="utf-8") == html
+    assert len(html) < 6e6

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import time
 from pathlib import Path
 
 
@@ -30,6 +31,16 @@ def write_atomic(path: Path, content: str | bytes) -> None:
     finally:
         temporary.unlink(missing_ok=True)  # gone already where the rename was reached
     _sync_folder(path.parent)
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove the temporary files that a kill -9 has cut short.
+
+    Only those older than a minute: a younger one may be another process's write, under way.
+    """
+    for leftover in folder.glob(".*.tmp"):
+        if time.time() - leftover.stat().st_mtime > 60:
+            leftover.unlink(missing_ok=True)
 
 
 def _sync_folder(folder: Path) -> None:

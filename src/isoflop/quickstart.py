@@ -16,7 +16,7 @@ from pathlib import Path
 from isoflop.conventions import ParamsConvention
 from isoflop.errors import RunsFailed, UsageError
 from isoflop.executors import LocalExecutor
-from isoflop.files import write_atomic
+from isoflop.files import remove_leftovers, write_atomic
 from isoflop.fitting import CountingRow, Fit, Forecast, Outcome, counting_row, fit, forecast, judge
 from isoflop.laws import write_law
 from isoflop.reports.page import StudyPage, write_report
@@ -118,6 +118,7 @@ def expected_forecast(wanted: Quickstart) -> RunSpec | None:
 def _check_writable(out: Path) -> None:
     try:
         out.mkdir(parents=True, exist_ok=True)
+        remove_leftovers(out)
         write_atomic(out / ".writable", "")
         (out / ".writable").unlink()
     except OSError as error:

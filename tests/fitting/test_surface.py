@@ -1,6 +1,5 @@
 """Approach 3 against published optima, a second method, and planted truth."""
 
-import os
 from pathlib import Path
 
 import numpy as np
@@ -12,16 +11,17 @@ from isoflop.fitting.objective import LogRuns, expand, value
 from isoflop.fitting.solve import search
 
 GOLDEN = 0.0010182740178
-SHARED = Path(os.environ.get("ISOFLOP_SHARED", Path(__file__).parents[3] / "shared"))
-DIGITISED = SHARED / "data" / "chinchilla_epoch" / "runs.csv"
-needs_digitised = pytest.mark.skipif(not DIGITISED.exists(), reason="the digitised Chinchilla runs are not here")
-
 TRUTH = {"E": 1.8, "A": 480.0, "B": 2100.0, "alpha": 0.35, "beta": 0.37}
 
 
 @pytest.fixture(scope="module")
-def digitised() -> iso.Runs:
-    return iso.read_runs(DIGITISED, where="epoch_outlier_excluded == False")
+def digitised_table(shared_data) -> Path:
+    return shared_data / "chinchilla_epoch" / "runs.csv"
+
+
+@pytest.fixture(scope="module")
+def digitised(digitised_table) -> iso.Runs:
+    return iso.read_runs(digitised_table, where="epoch_outlier_excluded == False")
 
 
 def planted(rng: np.random.Generator, count: int, truth: dict[str, float] = TRUTH, noise: float = 0.0) -> iso.Runs:
@@ -30,7 +30,6 @@ def planted(rng: np.random.Generator, count: int, truth: dict[str, float] = TRUT
     return iso.Runs(params=N, tokens=D, loss=L * np.exp(noise * rng.standard_normal(count)))
 
 
-@needs_digitised
 class TestDigitisedChinchilla:
     """240 points, sum of Huber(1e-3): the optimum is known to nine digits (T23)."""
 
@@ -68,9 +67,9 @@ class TestDigitisedChinchilla:
         found = value(np.array([theta]), logs, np.ones((1, 240)), 1e-3)[0]
         assert found == pytest.approx(objective, rel=1e-3)
 
-    def test_all_outliers_kept_is_another_optimum(self):
+    def test_all_outliers_kept_is_another_optimum(self, digitised_table):
         """With the five points that Besiroglu et al. drop: E 1.8913, beta .4530."""
-        fit = iso.fit(iso.read_runs(DIGITISED), "chinchilla", draws=0)
+        fit = iso.fit(iso.read_runs(digitised_table), "chinchilla", draws=0)
         assert fit.law.coefficients["E"] == pytest.approx(1.8913, abs=2e-4)
         assert fit.law.coefficients["beta"] == pytest.approx(0.4530, abs=2e-4)
 

@@ -232,13 +232,6 @@ def test_jobs_do_not_inherit_the_lock(make_study: MakeStudy, specs: Specs, fake_
             os.kill(pid, signal.SIGKILL)
 
 
-def test_leftovers_of_a_write_cut_short_go_away(make_study: MakeStudy, specs: Specs, fake_trainer: Command) -> None:
-    study = make_study()
-    (study.run_folder(specs[0].run_id) / ".result.json.12ab.tmp").write_text('{"state": "do')
-    finish(study, fake_trainer)
-    assert not list(study.folder.rglob(".*.tmp"))
-
-
 def test_time_left_scales_the_prediction_by_what_was_seen(specs: Specs) -> None:
     def three_times(spec: RunSpec, share: float = 1.0) -> float:
         """Seconds for ``share`` of the run on a machine three times slower than predicted."""

@@ -7,6 +7,7 @@ Only the module of the command that was asked for is imported, so that ``isoflop
 from __future__ import annotations
 
 import re
+import signal
 import sys
 import traceback
 from collections.abc import Sequence
@@ -78,6 +79,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command and exit with its code."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in words
+    signal.signal(
+        signal.SIGTERM, signal.default_int_handler
+    )  # a terminated study keeps its state as an interrupted one
     if not debug:
         sys.excepthook = _say_unexpected
     sys.exit(run([word for word in words if word != "--debug"], debug))

@@ -107,8 +107,6 @@ class _Watch:
         """The next attempt at a run. Its number is what fences off an earlier attempt that still lives."""
         folder = self._study.run_folder(run_id).absolute()
         attempt = _claim_attempt(folder)
-        for leftover in folder.glob(".*.tmp"):  # of a write that a kill -9 cut short
-            leftover.unlink(missing_ok=True)
         parent = self._executor.parent_pid
         ending = () if parent is None else ("--parent", str(parent))
         return Job(run_id, attempt, (*self._command, str(folder), "--attempt", str(attempt), *ending), folder)

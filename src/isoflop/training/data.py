@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isoflop.errors import DataError, UsageError
-from isoflop.files import write_atomic
+from isoflop.files import remove_leftovers, write_atomic
 
 SCHEMA = "isoflop.corpus/1"
 STANDARD_LIBRARY = "the Python standard library"
@@ -106,6 +106,7 @@ def build_corpus(folder: Path, source: Path | None = None) -> Corpus:
     documents = _documents(source, dropped)
     validation, training = _split(documents, name)
     folder.mkdir(parents=True, exist_ok=True)
+    remove_leftovers(folder)
     write_atomic(folder / "train.bin", b"".join(training))
     write_atomic(folder / "val.bin", b"".join(validation))
     corpus = Corpus(

@@ -53,8 +53,8 @@ def _sizes(runs: Runs, group: Profile) -> int:
 
 def _demoted(found: Minimum, kept: float) -> Minimum:
     reason = (
-        f"noise between seeds hides the minimum at {format_flops(found.flops)} FLOPs in {1 - kept:.0%} of redrawn tables; "
-        "repeat its runs or widen its range of sizes"
+        f"noise between seeds hides the minimum at {format_flops(found.flops)} FLOPs in {1 - kept:.0%} of redrawn "
+        "tables; repeat its runs or widen its range of sizes"
     )
     return replace(found, interior=False, reason=reason)
 

@@ -62,6 +62,7 @@ def minimum(runs: Runs, profile: Profile) -> Minimum:
     nearest = np.flatnonzero(
         np.isin(N, sizes[np.argsort(np.abs(np.log(sizes / N[best])), kind="stable")[:AROUND_BEST]])
     )
+    at = format_flops(profile.flops)
     refused = Minimum(
         flops=profile.flops,
         params_opt=float(N[best]),
@@ -74,14 +75,12 @@ def minimum(runs: Runs, profile: Profile) -> Minimum:
         parabola=(float(L[best]), 0.0, 0.0),
     )
     if len(sizes) < 3:
-        return replace(
-            refused, reason=f"{len(sizes)} sizes at {format_flops(profile.flops)} FLOPs; a minimum needs three"
-        )
+        return replace(refused, reason=f"{len(sizes)} sizes at {at} FLOPs; a minimum needs three")
     if N[best] in (sizes[0], sizes[-1]):
         end, more = ("smallest", "smaller") if N[best] == sizes[0] else ("largest", "larger")
         return replace(
             refused,
-            reason=f"the best run at {format_flops(profile.flops)} FLOPs is the {end}; add {more} networks to bracket it",
+            reason=f"the best run at {at} FLOPs is the {end}; add {more} networks to bracket it",
         )
     return _vertex(refused, runs)
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
+from isoflop.conventions import FlopsConvention
 from isoflop.errors import UnknownName
 from isoflop.fitting import diagnose
 from isoflop.fitting.objective import HUBER_DELTA, FloatArray, LogRuns, shares
@@ -46,7 +49,8 @@ def fit_surface(runs: Runs, name: str, draws: int, level: float, seed: int) -> F
         title=f"Chinchilla surface fitted to {len(runs)} runs of {runs.source}",
         family=family(name),
         coefficients=point,
-        conventions=runs.conventions,
+        # The surface itself knows no C; its closed-form optimum is that of C = 6 N D, whatever the runs counted.
+        conventions=replace(runs.conventions, flops=FlopsConvention.SIX_ND),
         fitted_range=fitted_range(runs),
         source=Source(title=f"isoflop fit, approach 3, of {runs.source}", where=f"runs {runs.digest()}"),
         draws=joint,

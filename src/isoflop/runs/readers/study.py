@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,30 +24,27 @@ def read_study(folder: Path) -> RawTable:
     """
     if not (folder / "runs").is_dir():
         raise TableError(f"{folder} is a folder without runs/, so it is no study; give a study or a table of runs.")
-    rows = [_row(result.parent) for result in (folder / "runs").glob("*/result.json")]
+    measured = _measured(folder)
+    rows = [_row(result.parent, measured) for result in (folder / "runs").glob("*/result.json")]
     if not rows:
         raise TableError(f"{folder} has no run with a result yet; let its runs finish first.")
-    noise = _loss_noise(folder)
-    if noise is not None:
-        rows = [{**row, "loss_noise": noise} for row in rows]
     rows.sort(key=lambda row: (row["budget"], row["d_model"], row["seed"], row["run_id"]))
     columns = {name: column_from_values(name, [row[name] for row in rows]) for name in rows[0]}
     return RawTable(source=str(folder), columns=columns, rows=np.arange(1, len(rows) + 1))
 
 
-def _loss_noise(folder: Path) -> float | None:
-    """The noise between seeds that the study's recipe has measured, where study.toml says it."""
+def _measured(folder: Path) -> dict[str, float]:
+    """What study.toml says of all runs alike: the noise between seeds, where its recipe has measured it."""
     try:
         design = tomllib.loads((folder / "study.toml").read_text(encoding="utf-8"))
     except FileNotFoundError:
-        return None
+        return {}
     except tomllib.TOMLDecodeError as error:
         raise TableError(f"{folder / 'study.toml'} is not TOML: {error}; was it edited?") from error
-    noise = design.get("loss_noise")
-    return None if noise is None else float(noise)
+    return {"loss_noise": float(design["loss_noise"])} if "loss_noise" in design else {}
 
 
-def _row(run: Path) -> dict[str, Any]:
+def _row(run: Path, measured: Mapping[str, float]) -> dict[str, Any]:
     """One run as a row: facts first, clocks last."""
     spec, result = _read(run / "spec.json"), _read(run / "result.json")
     if result.get("schema") != RESULT_SCHEMA:
@@ -67,6 +65,7 @@ def _row(run: Path) -> dict[str, Any]:
             "flops_convention": "exact_causal",
             "loss": result["loss"],
             "loss_unit": "nats_per_byte",
+            **measured,
             **{name: spec["shape"][name] for name in ("layers", "d_model", "heads")},
             "steps": result["steps"],
             "seed": spec["seed"],

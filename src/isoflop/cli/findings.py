@@ -74,7 +74,7 @@ def _next(findings: Findings) -> str:
         lines.append(f"  isoflop plan {target} --law {out / 'law.toml'}    what ten times the compute would buy")
     lines += [
         f"  isoflop fit {out / 'runs.csv'} --approach all    the fits again, with options of your own",
-        f"  isoflop quickstart --out large --budgets 1.5e11,5e11,1.5e12,5e12,1.5e13    two decades of compute",
+        "  isoflop quickstart --out large --budgets 1.5e11,5e11,1.5e12,5e12,1.5e13    two decades of compute",
         f"Report: {findings.report}",
     ]
     return "\n".join(lines)

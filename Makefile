@@ -3,7 +3,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-OUT ?= quickstart
+OUT = quickstart
 
 .PHONY: quickstart test lint golden bench docs clean
 

@@ -16,7 +16,7 @@ MAY_IMPORT = {
     "sweeps": GROUND | {"accounting", "hardware", "laws"},
     "planning": GROUND | {"laws", "accounting", "hardware"},
     "training": GROUND | {"accounting", "runs"},
-    "study": GROUND | {"sweeps", "executors", "training.spec", "runs", "accounting"},
+    "study": GROUND | {"sweeps", "executors", "training.spec", "runs"},
     "reports": GROUND | {"runs", "laws", "fitting", "planning", "sweeps", "hardware"},
     "quickstart": GROUND | FACTS | {"fitting", "sweeps", "planning", "training", "study", "reports"},
     "testing": GROUND | FACTS | {"fitting", "sweeps", "planning", "training", "study", "reports"},

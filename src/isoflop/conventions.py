@@ -45,6 +45,33 @@ class LossUnit(StrEnum):
     BITS_PER_BYTE = "bits_per_byte"
 
 
+_COUNTED = {
+    ParamsConvention.UNSTATED: "convention unstated",
+    ParamsConvention.TOTAL: "all weights",
+    ParamsConvention.NON_EMBEDDING: "blocks only",
+    ParamsConvention.MATRICES_AND_HEAD: "blocks and head",
+}
+_COUNTED_BY = {ParamsConvention.TOTAL: "Hoffmann et al. 2022", ParamsConvention.NON_EMBEDDING: "Kaplan et al. 2020"}
+
+
+def describe(convention: ParamsConvention) -> str:
+    """What N counts, in the words of every table, axis and message.
+
+    >>> describe(ParamsConvention.MATRICES_AND_HEAD)
+    'blocks and head'
+    """
+    return _COUNTED[convention]
+
+
+def counted_by(convention: ParamsConvention) -> str | None:
+    """The paper that is known for counting N so; None where there is none.
+
+    >>> counted_by(ParamsConvention.NON_EMBEDDING)
+    'Kaplan et al. 2020'
+    """
+    return _COUNTED_BY.get(convention)
+
+
 @dataclass(frozen=True)
 class Conventions:
     """The conventions of a table or a law.

@@ -106,7 +106,9 @@ class TestMeasuredStudy:
         found = fit(self.runs(convention), "frontier")
         assert found.allocation[0] == pytest.approx(a, abs=0.003)
         np.testing.assert_allclose(found.interval("a"), interval, atol=0.005)
-        assert {note.code for note in found.verdict.notes} == {"short_span", "E_not_identified"}
+        codes = {note.code for note in found.verdict.notes}
+        assert {"short_span", "E_not_identified"} <= codes
+        assert "edge_minimum" not in codes
 
     def test_the_minima(self):
         found = fit(self.runs("matrices_and_head"), "frontier", draws=0)
@@ -124,11 +126,15 @@ class TestMeasuredStudy:
 class TestCalibration:
     """Intervals hold the truth as often as they say, on the quickstart's own design."""
 
-    def test_exponent_and_forecast_coverage(self):
+    @pytest.mark.parametrize(("sizes", "stated"), [(5, True), (5, False), (4, False)])
+    def test_exponent_and_forecast_coverage(self, sizes, stated):
+        """The noise stated by the table, or taken from the residuals on 6 or 3 degrees of freedom."""
         rng = np.random.default_rng(7)
         tries, held_a, held_run = 200, 0, 0
         for _ in range(tries):
-            runs, truth = planted_study(rng, E=rng.uniform(0, 0.8))
+            runs, truth = planted_study(rng, E=rng.uniform(0, 0.8), sizes=sizes)
+            if not stated:
+                runs = iso.Runs(runs.params, runs.tokens, runs.loss, runs.flops)
             found = fit(runs, "frontier", draws=400, seed=int(rng.integers(1 << 30)))
             low, high = found.interval("a")
             held_a += low <= truth["a"] <= high
@@ -138,9 +144,9 @@ class TestCalibration:
             loss = truth["E"] + truth["R_P"] * times ** -truth["gamma"] + 0.14 * np.log(N / best) ** 2
             made = forecast(found, 4.5e12, N)
             held_run += judge(made, "planted", loss + NOISE * rng.standard_normal()).inside
-        # Binomial(200, 0.9) lies within .84 and .95 with probability .99.
-        assert 0.84 <= held_a / tries <= 0.96
-        assert 0.84 <= held_run / tries <= 0.98
+        # Binomial(200, 0.9) lies within .84 and .95 with probability .99; wider than asked is forgiven, narrower not.
+        assert 0.84 <= held_a / tries <= 0.97
+        assert 0.84 <= held_run / tries <= 0.99
 
     def test_the_posterior_of_the_irreducible_loss_finds_a_planted_one(self):
         C = np.geomspace(1e18, 1e24, 13)
@@ -198,16 +204,64 @@ class TestRefusals:
         assert "stragglers" in {note.code for note in found.verdict.notes}
         assert len(found.minima) == 3
 
+    def test_budgets_do_not_chain(self):
+        """Neighbours within 10 % of one another, a factor of nine from end to end: no one profile."""
+        C = np.geomspace(1e18, 9e18, 40)
+        N = np.tile(np.geomspace(1e8, 1e9, 5), 8)
+        found = profiles(iso.Runs(params=N, tokens=C / (6 * N), loss=np.full(40, 3.0), flops=C))
+        for profile in found:
+            flops = C[list(profile.rows)]
+            assert flops.max() / flops.min() < 1.11
+
     def test_unusable_arguments(self):
         runs, _ = planted_study(np.random.default_rng(1))
         with pytest.raises(iso.UsageError, match="level of 90"):
             fit(runs, "frontier", level=90)
         with pytest.raises(iso.UsageError, match="-1 draws"):
             fit(runs, "frontier", draws=-1)
-        with pytest.raises(iso.UsageError, match="approach 1"):
-            fit(runs, approach=1)
+        with pytest.raises(iso.UsageError, match="1 draws"):
+            fit(runs, "frontier", draws=1)
+        with pytest.raises(iso.UsageError, match="seed of -1"):
+            fit(runs, "frontier", seed=-1)
+        for approach in (0, 1):
+            with pytest.raises(iso.UsageError, match=f"approach {approach}"):
+                fit(runs, approach=approach)
+        with pytest.raises(iso.UsageError, match="no loss surface"):
+            fit(runs, "frontier", approach=3)
+        with pytest.raises(iso.UnknownName, match="chinchilla"):
+            fit(runs, "nonsense", approach=2)
         with pytest.raises(iso.UnknownName, match="chinchilla"):
             fit(runs, "chinchila")
+
+
+class TestCautions:
+    def test_minima_on_a_bent_line(self):
+        runs, _ = planted_study(np.random.default_rng(4), budgets=np.geomspace(1e11, 1e13, 5), noise=0.0)
+        times = runs.flops / np.exp(np.log(runs.flops).mean())
+        N = runs.params * np.exp(0.08 * np.log(times) ** 2)  # the local exponent drifts by .37 a decade
+        columns = {"budget": runs.flops, "loss_noise": np.full(25, 0.005)}
+        bent = iso.Runs(N, runs.flops / (6 * N), runs.loss, runs.flops, columns)
+        straight = iso.Runs(runs.params, runs.tokens, runs.loss, runs.flops, columns)
+        assert "bent_frontier" in {note.code for note in fit(bent, "frontier").verdict.notes}
+        assert "bent_frontier" not in {note.code for note in fit(straight, "frontier").verdict.notes}
+
+    def test_parabolas_that_miss_their_runs(self):
+        runs, _ = planted_study(np.random.default_rng(4), noise=0.05)
+        optimist = iso.Runs(runs.params, runs.tokens, runs.loss, runs.flops, {"loss_noise": np.full(15, 0.01)})
+        assert "lack_of_fit" in {note.code for note in fit(optimist, "frontier").verdict.notes}
+
+    def test_the_cautions_travel_with_the_law(self):
+        runs, _ = planted_study(np.random.default_rng(0))
+        found = fit(runs, "frontier")
+        assert found.law.caveats == tuple(note.message for note in found.verdict.notes)
+        assert any("E lies anywhere" in caveat for caveat in found.law.caveats)
+
+    def test_without_draws_the_point_is_nearly_the_same_and_e_still_unknown(self):
+        runs, _ = planted_study(np.random.default_rng(0))
+        bare, drawn = fit(runs, "frontier", draws=0), fit(runs, "frontier")
+        assert bare.law.draws is None
+        assert float(bare.law.optimum(1.5e13).loss) == pytest.approx(float(drawn.law.optimum(1.5e13).loss), rel=0.01)
+        assert "E_not_identified" in {note.code for note in bare.verdict.notes}
 
 
 class TestNoise:

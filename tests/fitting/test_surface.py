@@ -133,17 +133,47 @@ class TestRefusals:
         fit = iso.fit(iso.Runs(params=N, tokens=D, loss=1.8 + 480 * N**-0.35 + 2100 * D**-0.37), "chinchilla")
         assert (fit.verdict.status, fit.verdict.notes[0].code) == ("refused", "one_ray")
 
+    def test_two_values_of_n(self):
+        """Every start "agrees" on the objective, and alpha may be anything: no law."""
+        rng = np.random.default_rng(0)
+        N, D = np.tile([1e8, 1e9], 10), np.geomspace(1e9, 1e11, 10).repeat(2)
+        L = 1.8 + 480 * N**-0.35 + 2100 * D**-0.37
+        runs = iso.Runs(params=N, tokens=D, loss=L * np.exp(0.005 * rng.standard_normal(20)))
+        assert iso.fit(runs).verdict.notes[0].code == "too_few_levels"
+
+    def test_nearly_two_values_of_n(self):
+        """Jitter makes them many values and changes nothing: the valley is flat."""
+        rng = np.random.default_rng(0)
+        N, D = np.tile([1e8, 1e9], 10) * np.exp(0.02 * rng.standard_normal(20)), np.geomspace(1e9, 1e11, 10).repeat(2)
+        L = 1.8 + 480 * N**-0.35 + 2100 * D**-0.37
+        fit = iso.fit(iso.Runs(params=N, tokens=D, loss=L * np.exp(0.005 * rng.standard_normal(20))))
+        assert fit.verdict.status == "refused", fit.summary()
+
+    @pytest.mark.parametrize("seed", range(4))
+    @pytest.mark.parametrize("slope", [0.0, 0.002])
+    def test_a_loss_that_does_not_fall_with_n(self, slope, seed):
+        """It stays or rises: whatever the search ends in is no law, and nothing can be planned with it."""
+        rng = np.random.default_rng(seed)
+        runs = planted(rng, 30)
+        D, L = runs.tokens, 1.8 + 2100 * runs.tokens**-0.37 + slope * np.log(runs.params)
+        fit = iso.fit(iso.Runs(params=runs.params, tokens=D, loss=L * np.exp(0.001 * rng.standard_normal(30))))
+        assert fit.verdict.status == "refused"
+        with pytest.raises(iso.DataError, match="there is no law"):
+            iso.plan(fit.law, 1e22)
+
     def test_one_loss(self):
         N, D = np.geomspace(1e8, 1e10, 8), np.geomspace(1e12, 1e9, 8) * np.tile([1, 3], 4)
         assert iso.fit(iso.Runs(params=N, tokens=D, loss=np.full(8, 3.0))).verdict.notes[0].code == "one_loss"
 
 
 class TestCautions:
-    def test_a_term_the_data_do_not_see(self):
-        """Losses with no irreducible part: E is dead, and is said to be."""
-        truth = {**TRUTH, "E": 0.0}
-        fit = iso.fit(planted(np.random.default_rng(3), 40, truth), "chinchilla", draws=0)
-        assert "dead_term" in {note.code for note in fit.verdict.notes}
+    @pytest.mark.parametrize("seed", range(3))
+    def test_an_asymptote_the_data_do_not_see(self, seed):
+        """Losses with no irreducible part, and less than none: E is dead, and is said to be."""
+        truth = {**TRUTH, "E": -0.1}
+        fit = iso.fit(planted(np.random.default_rng(seed), 40, truth, noise=0.002), "chinchilla", draws=0)
+        assert fit.verdict.status == "caution"
+        assert "dead_asymptote" in {note.code for note in fit.verdict.notes}
 
     def test_one_decade_does_not_identify_the_irreducible_loss(self):
         """The quickstart's own design: fifteen runs, one decade, noise .013; E cannot be told."""

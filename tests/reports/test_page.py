@@ -178,6 +178,16 @@ def test_the_page_says_whether_the_interval_held(page: StudyPage) -> None:
     assert "stands untested" in Elements(render(replace(page, outcome=None))).text()
 
 
+def test_the_page_says_what_the_forecast_holds_and_when_the_runs_have_changed_since(page: StudyPage) -> None:
+    said = Elements(render(page)).text()
+    assert "It does not hold the error of the form" in said
+    assert "it says nothing about N*" in said
+    assert "The runs have changed since" not in said
+    assert page.forecast is not None
+    other = replace(page.forecast, runs_digest="0" * 64)
+    assert "The runs have changed since" in Elements(render(replace(page, forecast=other))).text()
+
+
 def test_the_report_is_one_file(page: StudyPage, tmp_path: Path, html: str) -> None:
     write_report(page, tmp_path / "report.html")
     assert [path.name for path in tmp_path.iterdir()] == ["report.html"]

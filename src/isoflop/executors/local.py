@@ -6,8 +6,9 @@ import os
 import signal
 import subprocess
 import threading
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -65,7 +66,7 @@ class LocalExecutor:
         key = (job.id, job.attempt)
         if key not in self._entries:
             entry = self._entries[key] = _Entry(job)
-            self._threads.submit(_run, entry)
+            self._threads.submit(_run, entry).add_done_callback(partial(_settle, entry))
 
     def status(self, job: Job) -> JobReport:
         return self._entries[job.id, job.attempt].report
@@ -115,6 +116,14 @@ def _run(entry: _Entry) -> None:
     with entry.lock:
         failure = Status.CANCELLED if entry.cancelled else Status.FAILED
         entry.report = JobReport(Status.DONE if exit_code == 0 else failure, exit_code, tail)
+
+
+def _settle(entry: _Entry, thread: Future[None]) -> None:
+    """See that the job has ended when its thread has: a crash there would leave it running for ever."""
+    crash = thread.exception()
+    if crash is not None:
+        with entry.lock:
+            entry.report = JobReport(Status.FAILED, stderr_tail=f"{type(crash).__name__}: {crash}")
 
 
 def _start(entry: _Entry) -> subprocess.Popen[bytes] | None:

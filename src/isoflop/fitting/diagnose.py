@@ -8,7 +8,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from scipy.special import chdtrc
 
+from isoflop.fitting.noise import Noise
 from isoflop.fitting.objective import FloatArray
 from isoflop.fitting.result import Minimum, Note, Span, Verdict
 from isoflop.runs import Runs
@@ -17,8 +19,11 @@ RAY = 0.1
 """Runs within 10 % of one line in (ln N, ln D) are one ray: N's effect cannot be told from D's."""
 DEAD_SHARE = 1e-4
 """A term that makes up less of every run's loss than this is not seen by the data."""
+SAME_LEVEL = 0.01
+"""Values of N or D within 1 % are one."""
 MISFIT = 1.5
 """A residual this many times the noise between seeds is the form's, not the noise's."""
+UNLIKELY = 0.01
 SHORT_SPAN = 100.0
 """Compute span below which an exponent is local. Two decades of these runs moved a from .55 to .63."""
 
@@ -48,6 +53,35 @@ def one_ray(runs: Runs) -> Note | None:
     )
 
 
+def too_few_levels(runs: Runs) -> Note | None:
+    """A power law above an asymptote has three unknowns along N and three along D."""
+    for name, axis in (("N", runs.params), ("D", runs.tokens)):
+        levels = 1 + int((np.diff(np.sort(np.log(axis))) > SAME_LEVEL).sum())
+        if levels < 3:
+            return Note(
+                "too_few_levels",
+                f"the runs have {levels} value{'s' if levels > 1 else ''} of {name}: a power law above an asymptote "
+                f"needs three; add runs at another {name}.",
+            )
+    return None
+
+
+def flat_optimum(name: str, values: FloatArray) -> Note:
+    return Note(
+        "flat_optimum",
+        f"starts that reach the same objective disagree on {name}, from {values.min():.3g} to {values.max():.3g}: "
+        "these runs do not determine the law; add runs that vary N and D more.",
+    )
+
+
+def lost_draws(share: float) -> Note:
+    return Note(
+        "lost_draws",
+        f"{share:.0%} of the resamples gave no law (an exponent out of bounds, or no optimum) and are left out: "
+        "what intervals there are, are too narrow; add runs.",
+    )
+
+
 def one_loss(runs: Runs) -> Note | None:
     if np.ptp(np.log(runs.loss)) > 1e-9:
         return None
@@ -62,11 +96,19 @@ def not_converged(agreeing: float, tried: int) -> Note:
     )
 
 
-def dead_term(name: str) -> Note:
+def dead_power_law(name: str) -> Note:
+    axis, exponent = {"A": ("N", "alpha"), "B": ("D", "beta")}[name]
     return Note(
-        "dead_term",
-        f"the term {name} contributes nothing at the optimum: the data do not see it; "
-        f"do not quote {name} or its exponent, and widen the range of runs.",
+        "dead_power_law",
+        f"the term {name} contributes nothing at the optimum: the loss of these runs does not depend on {axis}, "
+        f"and {exponent} is arbitrary; add runs that vary {axis} more.",
+    )
+
+
+def dead_asymptote() -> Note:
+    return Note(
+        "dead_asymptote",
+        "E contributes nothing at the optimum: these runs show no irreducible loss; do not extrapolate with E = 0.",
     )
 
 
@@ -115,7 +157,9 @@ def lack_of_fit(residual: float, runs: Runs) -> Note | None:
 
 
 def exponent_at_bound(name: str, value: float) -> Note:
-    return Note("at_bound", f"{name} = {value:.2g} is outside what the family means by it; the fit is no law.")
+    axis = "N" if name == "alpha" else "D"
+    seen = f"the loss of these runs rises with {axis}" if value <= 0 else f"it falls with {axis} like a step"
+    return Note("at_bound", f"{name} = {value:.2g}: {seen}, and that is no law; check the columns, add runs.")
 
 
 def correlated(first: str, second: str, correlation: float) -> Note:
@@ -150,8 +194,34 @@ def no_minima(minima: Sequence[Minimum]) -> Note:
     found = sum(minimum.interior for minimum in minima)
     return Note(
         "no_interior_minimum",
-        f"{len(minima)} budgets have runs of three sizes or more and {found} of them a bracketed minimum, a frontier "
-        "needs two" + (f": {reasons}." if reasons else "; give runs at several budgets, five sizes each."),
+        f"{len(minima)} budgets have runs at three values of N or more and {found} of them a bracketed minimum, a "
+        "frontier needs two" + (f": {reasons}." if reasons else "; give runs at several budgets, five networks each."),
+    )
+
+
+def parabolas_miss(squares: float, freedom: int, noise: Noise | None) -> Note | None:
+    """Residuals about the parabolas that the noise, measured elsewhere, does not explain."""
+    if noise is None or noise.of_residuals or freedom < 1:
+        return None
+    if chdtrc(freedom, squares / noise.value**2) > UNLIKELY:
+        return None
+    times = float(np.sqrt(squares / freedom)) / noise.value
+    return Note(
+        "lack_of_fit",
+        f"the parabolas miss their runs by {times:.1f} times the noise between seeds, which would happen by chance "
+        f"less than {UNLIKELY:.0%} of the time: the noise is larger than stated or the profiles are no parabolas; "
+        "repeat runs, or add values of N nearer to the minima.",
+    )
+
+
+def bent_frontier(misfit: float, freedom: int) -> Note | None:
+    """Minima that no single power law goes through."""
+    if freedom < 1 or chdtrc(freedom, misfit) > UNLIKELY:
+        return None
+    return Note(
+        "bent_frontier",
+        "the minima do not lie on one power law within their intervals: the exponent changes along the budgets; "
+        "quote it for a part of them (--where), and do not extrapolate it.",
     )
 
 
@@ -170,5 +240,5 @@ def stragglers(count: int) -> Note:
     noun = "run belongs" if count == 1 else "runs belong"
     return Note(
         "stragglers",
-        f"{count} {noun} to no isoFLOP profile, which takes three sizes at one budget; left out here.",
+        f"{count} {noun} to no isoFLOP profile, which takes three values of N at one budget; left out here.",
     )

@@ -6,14 +6,16 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from isoflop.errors import UsageError
+from isoflop.errors import UnknownName, UsageError
 from isoflop.fitting.frontier import fit_frontier
-from isoflop.fitting.parametric import fit_surface
+from isoflop.fitting.parametric import SURFACES, fit_surface
 from isoflop.fitting.result import Fit
 from isoflop.runs import Runs
 
 DRAWS = 4000
 LEVEL = 0.9
+FEWEST_DRAWS = 50
+FRONTIER = "frontier"
 
 
 def fit(
@@ -38,14 +40,24 @@ def fit(
     >>> round(fitted.law.coefficients["alpha"], 6), fitted.converged
     (0.35, True)
     """
-    if draws < 0:
-        raise UsageError(f"{draws} draws were asked for; 0 leaves the intervals out, {DRAWS} is usual.")
+    if draws and draws < FEWEST_DRAWS:
+        raise UsageError(
+            f"{draws} draws were asked for; 0 leaves the intervals out, {FEWEST_DRAWS} is the least that makes one and "
+            f"{DRAWS} is usual."
+        )
+    if seed < 0:
+        raise UsageError(f"a seed of {seed} was asked for; give a whole number from 0 up.")
     if not 0 < level < 1:
         raise UsageError(f"a level of {level:g} was asked for; it is a share of the draws, such as {LEVEL}.")
-    approach = approach or (2 if family == "frontier" else 3)
+    if family not in (*SURFACES, FRONTIER):
+        raise UnknownName.among("family to fit", family, (*SURFACES, FRONTIER))
+    if approach is None:
+        approach = 2 if family == FRONTIER else 3
     if approach == 2:
         return fit_frontier(runs, draws, level, seed)
     if approach == 3:
+        if family not in SURFACES:
+            raise UsageError(f"the family {family} has no loss surface for approach 3; it has approach 2.")
         return fit_surface(runs, family, draws, level, seed)
     raise UsageError(f"approach {approach} was asked for; there are 2 (isoFLOP profiles) and 3 (a loss surface).")
 
@@ -94,6 +106,6 @@ def fit_all(
 ) -> Approaches:
     """Approaches 2 and 3 to the same runs."""
     return Approaches(
-        profiles=fit(runs, "frontier", approach=2, draws=draws, level=level, seed=seed),
+        profiles=fit(runs, FRONTIER, approach=2, draws=draws, level=level, seed=seed),
         surface=fit(runs, family, approach=3, draws=draws, level=level, seed=seed),
     )

@@ -74,11 +74,12 @@ def forecast(fit: Fit, flops: float, run_params: float, seed: int = 0) -> Foreca
     carried along: its curvature in ln N changes slowly with compute.
     """
     point, draws = fit.law.optimum(flops), fit.law.optimum_draws(flops)
-    if draws is None or fit.noise is None:
+    if draws is None or fit.noise_draws is None:
         raise UsageError("a forecast needs a fit with draws; this one has no measured noise.")
     largest = max((minimum for minimum in fit.minima if minimum.interior), key=lambda minimum: minimum.flops)
     missed = largest.parabola[2] * np.log(run_params / draws.params) ** 2
-    seeds = fit.noise * np.random.default_rng(seed).standard_normal(draws.loss.shape)
+    # A stream of its own: the fit's draws came from default_rng(seed).
+    seeds = fit.noise_draws * np.random.default_rng([seed, 1]).standard_normal(draws.loss.shape)
     return Forecast(
         flops=flops,
         times_largest_budget=flops / largest.flops,

@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from isoflop.fitting import diagnose
-from isoflop.fitting.isoflop import Profile, VertexDraws, frontier, irreducible_loss, minimum, profiles, redraw
+from isoflop.fitting.isoflop import (
+    IrreduciblePosterior,
+    Profile,
+    VertexDraws,
+    bend,
+    frontier,
+    irreducible_loss,
+    minimum,
+    profiles,
+    redraw,
+)
 from isoflop.fitting.noise import Noise, seed_noise
 from isoflop.fitting.objective import FloatArray
 from isoflop.fitting.parametric import fitted_range
-from isoflop.fitting.result import Fit, Minimum, Note, Objective, Starts
+from isoflop.fitting.result import Fit, Minimum, Note, Objective, Span, Starts
 from isoflop.fitting.uncertainty import interval
 from isoflop.laws import Law, Source, family
 from isoflop.quantities import format_flops
@@ -21,6 +31,8 @@ from isoflop.runs import Runs
 FEWEST_SIZES = 3
 FIRMLY_BRACKETED = 0.9
 """A minimum that noise removes from more than a tenth of the redrawn tables is none."""
+UNKNOWN_NOISE = 0.005
+"""Of the loss: what the vertices' spread is taken for where nothing measures it, to weigh E by."""
 
 
 def fit_frontier(runs: Runs, draws: int, level: float, seed: int) -> Fit:
@@ -29,32 +41,54 @@ def fit_frontier(runs: Runs, draws: int, level: float, seed: int) -> Fit:
     interior = [found for found in minima if found.interior]
     noise = seed_noise(runs, interior)
     rng = np.random.default_rng(seed)
-    vertices = redraw(runs, interior, noise.value, draws, rng) if noise and draws and interior else None
-    if vertices is not None:
-        firm = [k for k, kept in enumerate(vertices.kept) if kept >= FIRMLY_BRACKETED]
-        loose = {found.rows: float(vertices.kept[k]) for k, found in enumerate(interior) if k not in firm}
+    drawn = _redraw(runs, interior, noise, draws, rng)
+    if drawn is not None:
+        loose = {interior[k].rows: 1 - kept for k, kept in enumerate(drawn.vertices.kept) if kept < FIRMLY_BRACKETED}
         minima = [_demoted(found, loose[found.rows]) if found.rows in loose else found for found in minima]
-        interior, vertices = [interior[k] for k in firm], vertices.of(firm)
+        drawn = drawn.of([k for k, found in enumerate(interior) if found.rows not in loose])
+        interior = [found for found in minima if found.interior]
     if len(interior) < 2:
         return _fit(runs, minima, [diagnose.no_minima(minima)], level, noise=noise, refused=True)
-    joint = None
-    if vertices is not None:
-        bracketed = {found.rows: found for found in _with_intervals(interior, vertices, level)}
+    if drawn is not None:
+        bracketed = {found.rows: found for found in _with_intervals(interior, drawn.vertices, level)}
         minima = [bracketed.get(found.rows, found) for found in minima]
-        joint = _joint(interior, vertices, rng)
-    intervals = {} if joint is None else {name: interval(column, level) for name, column in joint.items()}
-    notes = _notes(runs, minima, intervals, drawn=draws > 0)
-    return _fit(runs, minima, notes, level, law=_law(runs, interior, joint), noise=noise, intervals=intervals)
+    posterior = _posterior(interior, drawn)
+    joint = None if drawn is None else _joint(interior, drawn, posterior, rng)
+    notes = _notes(runs, minima, drawn, noise, posterior, level, asked=draws > 0)
+    law = _law(runs, interior, drawn, posterior, joint, notes)
+    return _fit(runs, minima, notes, level, law=law, noise=noise, drawn=drawn)
+
+
+@dataclass(frozen=True)
+class Redrawn:
+    """Redrawn vertices, and the standard deviation of the noise in each draw, shape (draws,)."""
+
+    vertices: VertexDraws
+    noise: FloatArray
+
+    def of(self, budgets: list[int]) -> Redrawn:
+        """These budgets only, in the draws in which all of them keep their minimum."""
+        params = self.vertices.params[:, budgets]
+        return Redrawn(self.vertices.of(budgets), self.noise[np.isfinite(params).all(axis=1)])
+
+
+def _redraw(
+    runs: Runs, minima: list[Minimum], noise: Noise | None, draws: int, rng: np.random.Generator
+) -> Redrawn | None:
+    if noise is None or not draws or not minima:
+        return None
+    sigma = noise.draw(draws, rng)
+    return Redrawn(redraw(runs, minima, sigma, rng), sigma)
 
 
 def _sizes(runs: Runs, group: Profile) -> int:
     return int(np.unique(runs.params[list(group.rows)]).size)
 
 
-def _demoted(found: Minimum, kept: float) -> Minimum:
+def _demoted(found: Minimum, lost: float) -> Minimum:
     reason = (
-        f"noise between seeds hides the minimum at {format_flops(found.flops)} FLOPs in {1 - kept:.0%} of redrawn "
-        "tables; repeat its runs or widen its range of sizes"
+        f"noise between seeds hides the minimum at {format_flops(found.flops)} FLOPs in {lost:.0%} of redrawn "
+        "tables; repeat its runs or widen its range of N"
     )
     return replace(found, interior=False, reason=reason)
 
@@ -77,47 +111,86 @@ def _with_intervals(minima: list[Minimum], vertices: VertexDraws, level: float) 
     ]
 
 
-def _joint(minima: list[Minimum], vertices: VertexDraws, rng: np.random.Generator) -> dict[str, FloatArray]:
+def _spread(minima: list[Minimum], drawn: Redrawn | None) -> FloatArray:
+    """The standard deviation of each vertex's loss."""
+    if drawn is None:
+        return UNKNOWN_NOISE * np.array([found.loss_min for found in minima])
+    return np.asarray(drawn.vertices.loss.std(axis=0))
+
+
+def _posterior(minima: list[Minimum], drawn: Redrawn | None) -> IrreduciblePosterior:
     flops, _, _, loss = _columns(minima)
-    posterior = irreducible_loss(flops, loss, vertices.loss.std(axis=0))
+    return irreducible_loss(flops, loss, _spread(minima, drawn))
+
+
+def _joint(
+    minima: list[Minimum], drawn: Redrawn, posterior: IrreduciblePosterior, rng: np.random.Generator
+) -> dict[str, FloatArray]:
+    flops, vertices = _columns(minima)[0], drawn.vertices
     E = np.minimum(posterior.draw(len(vertices.loss), rng), 0.98 * vertices.loss.min(axis=1))
-    return frontier(flops, vertices.params, vertices.tokens, vertices.loss, E)
+    return frontier(flops, vertices.params, vertices.tokens, vertices.loss, E, _spread(minima, drawn))
 
 
-def _law(runs: Runs, minima: list[Minimum], joint: dict[str, FloatArray] | None) -> Law:
+def _law(
+    runs: Runs,
+    minima: list[Minimum],
+    drawn: Redrawn | None,
+    posterior: IrreduciblePosterior,
+    joint: dict[str, FloatArray] | None,
+    notes: list[Note],
+) -> Law:
     flops, params, tokens, loss = _columns(minima)
-    E = np.array(0.0 if joint is None else np.median(joint["E"]))
+    E = np.array(posterior.quantile(0.5))
+    point = frontier(flops, params, tokens, loss, E, _spread(minima, drawn))
     return Law(
         id="frontier-fit",
         title=f"compute-optimal frontier of {runs.source}",
         family=family("frontier"),
-        coefficients={name: float(value) for name, value in frontier(flops, params, tokens, loss, E).items()},
+        coefficients={name: float(value) for name, value in point.items()},
         conventions=runs.conventions,
         fitted_range=fitted_range(runs),
         source=Source(title=f"isoflop fit, approach 2, of {runs.source}", where=f"runs {runs.digest()}"),
+        caveats=tuple(note.message for note in notes),
         draws=joint,
     )
 
 
 def _notes(
-    runs: Runs, minima: Sequence[Minimum], intervals: dict[str, tuple[float, float]], *, drawn: bool
+    runs: Runs,
+    minima: Sequence[Minimum],
+    drawn: Redrawn | None,
+    noise: Noise | None,
+    posterior: IrreduciblePosterior,
+    level: float,
+    *,
+    asked: bool,
 ) -> list[Note]:
     interior = [found for found in minima if found.interior]
-    notes = [diagnose.edge_minimum(found) for found in minima if not found.interior]
+    flops, params, _, _ = _columns(interior)
+    bent = None if drawn is None else diagnose.bent_frontier(bend(flops, drawn.vertices, params), len(interior) - 2)
     left_over = len(runs) - sum(len(found.rows) for found in minima)
-    if left_over:
-        notes.append(diagnose.stragglers(left_over))
-    if len(interior) == 2:
-        notes.append(diagnose.two_minima())
-    short = diagnose.short_span(np.array([found.flops for found in interior]))
-    if short:
-        notes.append(short)
-    if drawn and not intervals:
-        notes.append(diagnose.noise_unknown())
-    if intervals:
-        unidentified = diagnose.irreducible_not_identified(intervals["E"], float(runs.loss.min()))
-        notes += [unidentified] if unidentified else []
-    return notes
+    possible = (
+        diagnose.stragglers(left_over) if left_over else None,
+        diagnose.two_minima() if len(interior) == 2 else None,
+        diagnose.short_span(flops),
+        diagnose.noise_unknown() if asked and noise is None else None,
+        diagnose.parabolas_miss(*_misfit(runs, interior), noise),
+        bent,
+        diagnose.irreducible_not_identified(
+            (posterior.quantile((1 - level) / 2), posterior.quantile((1 + level) / 2)), float(runs.loss.min())
+        ),
+    )
+    edges = [diagnose.edge_minimum(found) for found in minima if not found.interior]
+    return edges + [note for note in possible if note is not None]
+
+
+def _misfit(runs: Runs, minima: Sequence[Minimum]) -> tuple[float, int]:
+    """Squared residuals about the parabolas, summed, and their degrees of freedom."""
+    squares = [
+        float(((runs.loss[list(found.used)] - found.loss_at(runs.params[list(found.used)])) ** 2).sum())
+        for found in minima
+    ]
+    return sum(squares), sum(len(found.used) - 3 for found in minima)
 
 
 def _fit(
@@ -128,28 +201,28 @@ def _fit(
     *,
     law: Law | None = None,
     noise: Noise | None = None,
-    intervals: dict[str, tuple[float, float]] | None = None,
+    drawn: Redrawn | None = None,
     refused: bool = False,
 ) -> Fit:
-    squares = [
-        (runs.loss[list(found.used)] - found.loss_at(runs.params[list(found.used)])) ** 2
-        for found in minima
-        if found.interior
-    ]
-    residuals = np.concatenate(squares) if squares else np.array([])
+    interior = [found for found in minima if found.interior]
+    squares, count = _misfit(runs, interior)[0], sum(len(found.used) for found in interior)
+    intervals: dict[str, Span] = {}
+    if law is not None and law.draws is not None:
+        intervals = {name: interval(column, level) for name, column in law.draws.items()}
     return Fit(
         family="frontier",
         approach=2,
         runs=runs,
         verdict=diagnose.judged(notes, refused=refused),
         fitted=law,
-        objective=Objective("squared residuals of the loss about the parabolas", None, float(residuals.sum())),
+        objective=Objective("squared residuals of the loss about the parabolas", None, squares),
         starts=Starts(1, 1.0),  # linear least squares: one start is all there are
         converged=not refused,
         level=level,
-        residual=float(np.sqrt(residuals.mean()) / runs.loss.mean()) if residuals.size else float("nan"),
+        residual=float(np.sqrt(squares / count) / runs.loss.mean()) if count else float("nan"),
         minima=tuple(minima),
         noise=None if noise is None else noise.value,
         noise_source="" if noise is None else noise.source,
-        intervals=intervals or {},
+        noise_draws=None if drawn is None else drawn.noise,
+        intervals=intervals,
     )

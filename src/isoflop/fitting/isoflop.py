@@ -1,13 +1,14 @@
 """Approach 2: a parabola per isoFLOP profile, its vertex, and a line through the vertices in log-log.
 
 Hoffmann et al. 2022 (arXiv 2203.15556), section 3.2. Near its minimum the loss at fixed compute is
-close to a parabola in ln N; over more than a decade and a half it is not, so at most the seven sizes
-around the best one are used. A minimum counts only when it was bracketed: the parabola opens upwards,
+close to a parabola in ln N; over more than a decade and a half it is not, so at most the seven values
+of N around the best one are used. A minimum counts only when it was bracketed: the parabola opens upwards,
 its vertex lies among the runs, and the best run is not the smallest or the largest.
 
-Uncertainty is the seed's: every loss is redrawn with the measured noise between seeds, and everything
-downstream of it is computed again. The irreducible loss E is not identified by a decade of compute, so
-it is not estimated but carried as what is left of a flat prior after the vertices have been seen.
+Uncertainty is the seed's: every loss is redrawn with the measured noise between seeds, the parabolas go
+through the same runs again, and all that follows is computed anew. The irreducible loss E is not
+identified by a decade of compute, so it is not estimated but carried as what is left of a flat prior
+after the vertices have been seen.
 """
 
 from __future__ import annotations
@@ -16,11 +17,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from isoflop.fitting.objective import FloatArray
 from isoflop.fitting.result import Minimum
 from isoflop.quantities import format_flops
 from isoflop.runs import Runs
+
+IntArray = NDArray[np.int64]
 
 AROUND_BEST = 7
 SAME_BUDGET = 0.10
@@ -41,16 +45,23 @@ def profiles(runs: Runs) -> tuple[Profile, ...]:
     if "budget" in runs.columns:
         labels = np.unique(np.asarray(runs.columns["budget"], float), return_inverse=True)[1]
     else:
-        order = np.argsort(runs.flops)
-        new_budget = np.diff(np.log(runs.flops[order]), prepend=-np.inf) > SAME_BUDGET
-        labels = np.empty(len(runs), dtype=int)
-        labels[order] = np.cumsum(new_budget) - 1
+        labels = _near_equal(np.log(runs.flops))
     found = []
     for label in range(labels.max() + 1):
         rows = np.flatnonzero(labels == label)
         rows = rows[np.argsort(runs.params[rows], kind="stable")]
         found.append(Profile(float(np.exp(np.log(runs.flops[rows]).mean())), tuple(int(row) for row in rows)))
     return tuple(sorted(found, key=lambda profile: profile.flops))
+
+
+def _near_equal(log_flops: FloatArray) -> IntArray:
+    """Groups in which no run lies further than SAME_BUDGET above the lowest."""
+    labels, lowest, label = np.empty(log_flops.size, dtype=np.int64), -np.inf, -1
+    for row in np.argsort(log_flops):
+        if log_flops[row] - lowest > SAME_BUDGET:
+            lowest, label = log_flops[row], label + 1
+        labels[row] = label
+    return labels
 
 
 def minimum(runs: Runs, profile: Profile) -> Minimum:
@@ -75,7 +86,7 @@ def minimum(runs: Runs, profile: Profile) -> Minimum:
         parabola=(float(L[best]), 0.0, 0.0),
     )
     if len(sizes) < 3:
-        return replace(refused, reason=f"{len(sizes)} sizes at {at} FLOPs; a minimum needs three")
+        return replace(refused, reason=f"{len(sizes)} values of N at {at} FLOPs; a minimum needs three")
     if N[best] in (sizes[0], sizes[-1]):
         end, more = ("smallest", "smaller") if N[best] == sizes[0] else ("largest", "larger")
         return replace(
@@ -129,15 +140,15 @@ class VertexDraws:
         return VertexDraws(*(column[whole][:, picked] for column in (self.params, self.tokens, self.loss)))
 
 
-def redraw(runs: Runs, minima: Sequence[Minimum], noise: float, draws: int, rng: np.random.Generator) -> VertexDraws:
-    """Redraw every loss with the noise between seeds and find all vertices again."""
+def redraw(runs: Runs, minima: Sequence[Minimum], noise: FloatArray, rng: np.random.Generator) -> VertexDraws:
+    """Redraw every loss and find all vertices again; ``noise`` holds each draw's standard deviation."""
     columns = []
     for found in minima:
         used = np.array(found.used)
         x = np.log(runs.params[used]) - found.centre
-        losses = runs.loss[used] + noise * rng.standard_normal((draws, used.size))
+        losses = runs.loss[used] + noise[:, None] * rng.standard_normal((noise.size, used.size))
         c0, c1, c2 = (losses @ np.linalg.pinv(np.vander(x, 3, increasing=True)).T).T
-        at = np.divide(-c1, 2 * c2, out=np.full(draws, np.nan), where=c2 > 0)
+        at = np.divide(-c1, 2 * c2, out=np.full(noise.size, np.nan), where=c2 > 0)
         at[(at < x.min()) | (at > x.max())] = np.nan
         log_tokens = _tokens_polynomial(x, runs.tokens[used], at)
         columns.append(np.stack([np.exp(found.centre + at), np.exp(log_tokens), c0 + 0.5 * c1 * at]))
@@ -151,6 +162,9 @@ class IrreduciblePosterior:
 
     grid: FloatArray
     weights: FloatArray
+
+    def quantile(self, share: float) -> float:
+        return float(np.interp(share, np.cumsum(self.weights), self.grid))
 
     def draw(self, draws: int, rng: np.random.Generator) -> FloatArray:
         width = self.grid[1] - self.grid[0]
@@ -167,15 +181,8 @@ def irreducible_loss(flops: FloatArray, loss: FloatArray, spread: FloatArray) ->
     highest = max(float((loss - 3 * spread).min()), 0.01 * float(loss.min()))
     edges = np.linspace(0.0, highest, IRREDUCIBLE_GRID + 1)
     grid = 0.5 * (edges[1:] + edges[:-1])
-    x = np.log(flops / pivot(flops))
-    reducible = loss - grid[:, None]
-    # One vertex's spread in ln(L - E) grows as E approaches it: the line is weighted accordingly.
-    weight = (reducible / spread) ** 2
-    y = np.log(reducible)
-    x0 = (weight * x).sum(1, keepdims=True) / weight.sum(1, keepdims=True)
-    y0 = (weight * y).sum(1, keepdims=True) / weight.sum(1, keepdims=True)
-    slope = (weight * (x - x0) * (y - y0)).sum(1, keepdims=True) / (weight * (x - x0) ** 2).sum(1, keepdims=True)
-    misfit = (weight * (y - y0 - slope * (x - x0)) ** 2).sum(1)
+    weights = ((loss - grid[:, None]) / spread) ** 2
+    _, _, misfit = _line(np.log(flops / pivot(flops)), np.log(loss - grid[:, None]), weights)
     likelihood = np.exp(-0.5 * (misfit - misfit.min()))
     return IrreduciblePosterior(grid, likelihood / likelihood.sum())
 
@@ -185,26 +192,50 @@ def pivot(flops: FloatArray) -> float:
     return float(np.exp(np.log(flops).mean()))
 
 
-def power_law(flops: FloatArray, values: FloatArray) -> tuple[FloatArray, FloatArray]:
+def power_law(
+    flops: FloatArray, values: FloatArray, weights: FloatArray | None = None
+) -> tuple[FloatArray, FloatArray]:
     """Value at the pivot and exponent of the least-squares line through ln values against ln C.
 
-    ``values`` has shape (..., budgets).
+    ``values`` has shape (..., budgets), as have the ``weights`` of their squared log residuals.
 
     >>> at_pivot, exponent = power_law(np.array([1e2, 1e4]), np.array([10.0, 1000.0]))
     >>> round(float(at_pivot), 9), round(float(exponent), 9)
     (100.0, 1.0)
     """
-    x = np.log(flops / pivot(flops))
-    y = np.log(values)
-    return np.exp(y.mean(axis=-1)), y @ x / (x @ x)
+    weights = np.ones(flops.size) if weights is None else weights
+    intercept, slope, _ = _line(np.log(flops / pivot(flops)), np.log(values), weights)
+    return np.exp(intercept), slope
+
+
+def _line(x: FloatArray, y: FloatArray, weights: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Intercept, slope and weighted sum of squared residuals of lines along the last axis."""
+    weights = np.broadcast_to(weights, y.shape)
+    total = weights.sum(axis=-1)
+    x0, y0 = (weights * x).sum(axis=-1) / total, (weights * y).sum(axis=-1) / total
+    dx, dy = x - np.asarray(x0)[..., None], y - np.asarray(y0)[..., None]
+    slope = (weights * dx * dy).sum(axis=-1) / (weights * dx**2).sum(axis=-1)
+    misfit = (weights * (dy - np.asarray(slope)[..., None] * dx) ** 2).sum(axis=-1)
+    return np.asarray(y0 - slope * x0), np.asarray(slope), np.asarray(misfit)
+
+
+def bend(flops: FloatArray, vertices: VertexDraws, params: FloatArray) -> float:
+    """How far N* strays from one power law: chi squared about its line, on (budgets - 2) degrees of freedom."""
+    spread = np.log(vertices.params).std(axis=0)
+    _, _, misfit = _line(np.log(flops / pivot(flops)), np.log(params), spread**-2)
+    return float(misfit)
 
 
 def frontier(
-    flops: FloatArray, params: FloatArray, tokens: FloatArray, loss: FloatArray, E: FloatArray
+    flops: FloatArray, params: FloatArray, tokens: FloatArray, loss: FloatArray, E: FloatArray, spread: FloatArray
 ) -> dict[str, FloatArray]:
-    """The coefficients of the frontier through vertices of shape (..., budgets), given E of shape (...)."""
+    """The coefficients of the frontier through vertices of shape (..., budgets), given E of shape (...).
+
+    The loss line weighs each vertex by its ``spread`` in ln(L* - E), as the posterior of E does.
+    """
     N_P, a = power_law(flops, params)
     D_P, b = power_law(flops, tokens)
-    R_P, minus_gamma = power_law(flops, loss - np.asarray(E)[..., None])
+    reducible = loss - np.asarray(E)[..., None]
+    R_P, minus_gamma = power_law(flops, reducible, (reducible / spread) ** 2)
     P = np.full(np.shape(N_P), pivot(flops))
     return {"P": P, "N_P": N_P, "a": a, "D_P": D_P, "b": b, "E": np.asarray(E), "R_P": R_P, "gamma": -minus_gamma}

@@ -113,8 +113,9 @@ class Fit:
     ``family`` and ``approach`` (2: minima of isoFLOP profiles, 3: a loss surface) say what was asked;
     ``verdict`` whether the answer may be used. ``level`` is that of every interval, ``draws_n`` the
     number of joint draws behind them. ``noise`` is the standard deviation of the loss between seeds
-    that the intervals assume (approach 2), ``noise_source`` where it was measured. ``residual`` is the
-    root mean square of the log residuals.
+    that the intervals assume (approach 2), ``noise_source`` where it was measured, ``noise_draws`` its
+    own uncertainty, row by row with the law's draws. ``residual`` is the root mean square residual as a
+    share of the loss.
     """
 
     family: str
@@ -130,6 +131,7 @@ class Fit:
     minima: tuple[Minimum, ...] = ()
     noise: float | None = None
     noise_source: str = ""
+    noise_draws: FloatArray | None = None
     intervals: Mapping[str, Span] = field(default_factory=dict)
 
     @property

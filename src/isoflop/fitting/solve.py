@@ -19,6 +19,7 @@ MAX_STEP = 3.0
 """A trial step changes no coefficient by more: three e-folds of A, B or E, three units of an exponent."""
 TOLERANCE = 1e-13
 """Converged when the predicted decrease is this fraction of the objective."""
+CERTIFIED = 1e-9
 EXACT = 1e-10
 """A log residual of this size is none: rounding leaves 1e-16, and objectives below are all the same."""
 
@@ -58,7 +59,14 @@ def minimise(theta: FloatArray, runs: LogRuns, weights: FloatArray, delta: float
         damping[active[better & (damping[active] < 1e-9)]] = 0.0
         damping[active[~better]] = np.maximum(damping[active[~better]], 1e-6)
         here = _merge(there, here, better)
-    return Solution(theta, objective, converged)
+    return Solution(theta, objective, converged & _is_stationary(theta, runs, weights, delta))
+
+
+def _is_stationary(theta: FloatArray, runs: LogRuns, weights: FloatArray, delta: float) -> BoolArray:
+    """The certificate, free of scale and of damping: Newton's own decrement is nothing beside the objective."""
+    here = expand(theta, runs, weights, delta)
+    _, decrease = _step(here, np.zeros(len(theta)))
+    return np.asarray(decrease < CERTIFIED * here.value + exact_objective(weights))
 
 
 def exact_objective(weights: FloatArray) -> FloatArray:

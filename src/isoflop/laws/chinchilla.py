@@ -22,8 +22,9 @@ class Chinchilla(Family):
         Coefficient("E", "irreducible loss: the entropy of the text"),
         Coefficient("A", "loss that one parameter leaves, above E"),
         Coefficient("B", "loss that one token leaves, above E"),
-        Coefficient("alpha", "exponent of loss in parameters"),
-        Coefficient("beta", "exponent of loss in tokens"),
+        # Published exponents lie between .05 and .7; steeper than N^-2 is a design that shows no slope.
+        Coefficient("alpha", "exponent of loss in parameters", upper=2.0),
+        Coefficient("beta", "exponent of loss in tokens", upper=2.0),
     )
 
     def loss(self, theta: Coefficients, inputs: Mapping[str, FloatArray]) -> FloatArray:

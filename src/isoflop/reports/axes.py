@@ -7,17 +7,11 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 
-from isoflop.conventions import Conventions, FlopsConvention, LossUnit, ParamsConvention
+from isoflop.conventions import Conventions, FlopsConvention, LossUnit, describe
 from isoflop.quantities import format_flops, format_si
 
 MOST_TICKS = 6
 
-PARAMS_MEANING = {
-    ParamsConvention.UNSTATED: "convention unstated",
-    ParamsConvention.TOTAL: "all of them",
-    ParamsConvention.NON_EMBEDDING: "without embeddings and head",
-    ParamsConvention.MATRICES_AND_HEAD: "matrices and head",
-}
 FLOPS_MEANING = {
     FlopsConvention.UNSTATED: "convention unstated",
     FlopsConvention.SIX_ND: "6ND",
@@ -33,12 +27,12 @@ LOSS_MEANING = {
 
 
 def params_title(conventions: Conventions) -> str:
-    return f"parameters N ({PARAMS_MEANING[conventions.params]})"
+    return f"parameters N ({describe(conventions.params)})"
 
 
 def conventions_sentence(conventions: Conventions) -> str:
     """What N, C and the loss of every number on the page mean."""
-    N, C = PARAMS_MEANING[conventions.params], FLOPS_MEANING[conventions.flops]
+    N, C = describe(conventions.params), FLOPS_MEANING[conventions.flops]
     return f"N counts parameters: {N}. C counts FLOPs: {C}. Loss: {LOSS_MEANING[conventions.loss]}."
 
 

@@ -11,13 +11,13 @@ from typing import Any, Literal
 
 import numpy as np
 
-from isoflop.conventions import Conventions, ParamsConvention
+from isoflop.conventions import Conventions, describe
 from isoflop.fitting import CountingRow, Fit, Forecast, Minimum, Outcome
 from isoflop.fitting.result import Span
-from isoflop.quantities import format_flops, format_interval, format_si
+from isoflop.quantities import format_estimate, format_flops, format_interval, format_si
 from isoflop.reports.axes import count_label, flops_axis, log_axis, log_span, loss_title, params_title
 from isoflop.reports.prose import PUBLISHED_EXPONENTS, run_names
-from isoflop.reports.rounding import count_with_interval, loss_text, with_interval
+from isoflop.reports.rounding import count_with_interval, loss_text
 from isoflop.runs import Runs
 from isoflop.runs.table import FloatArray
 
@@ -36,14 +36,14 @@ BEYOND = 3.0
 
 def isoflop_figure(fit: Fit, forecast: Forecast | None, outcome: Outcome | None) -> Figure:
     """Loss against N: runs, parabolas and minima, one colour and one symbol a budget; the forecast run a star."""
-    sizes = [*fit.runs.params, *([forecast.run_params] if forecast else [])]
+    drawn = [*fit.runs.params, *([forecast.run_params] if forecast else [])]
     data = [_runs(fit.runs, stragglers(fit), _marker("x-thin-open", "@muted", 8))]
     data += [trace for rank, found in enumerate(fit.minima) for trace in _profile(fit, rank, found)]
     if forecast and outcome:
         hover = f"forecast run {escape(outcome.run_id)}<br>N {format_si(forecast.run_params)}<br>"
         star = _star([forecast.run_params], [outcome.loss], hover + f"loss {loss_text(outcome.loss)}")
         data.append(star | _label(f"{format_flops(forecast.flops)}, forecast", "@forecast"))
-    x = log_axis(params_title(fit.runs.conventions), *log_span(sizes), count_label)
+    x = log_axis(params_title(fit.runs.conventions), *log_span(drawn), count_label)
     return {"data": data, "layout": {"xaxis": x, "yaxis": {"title": {"text": loss_title(fit.runs.conventions)}}}}
 
 
@@ -91,7 +91,7 @@ def _vertex_hover(found: Minimum, level: float) -> str:
         f"minimum at {format_flops(found.flops)} FLOPs",
         f"N* {count_with_interval(found.params_opt, found.params_interval)}",
         f"D* {count_with_interval(found.tokens_opt, found.tokens_interval)}",
-        f"loss {with_interval(found.loss_min, found.loss_interval)}",
+        f"loss {format_estimate(found.loss_min, found.loss_interval)}",
     ]
     return "<br>".join(lines + ([f"intervals: {level:.0%}"] if found.params_interval else []))
 
@@ -130,7 +130,7 @@ def loss_figure(fit: Fit, forecast: Forecast | None, outcome: Outcome | None) ->
     data += _solid_then_dashed(C, law.optimum(C).loss, max(found.flops for found in interior))
     losses, spans = [found.loss_min for found in interior], [found.loss_interval for found in interior]
     hover = [
-        f"{format_flops(found.flops)} FLOPs<br>loss {with_interval(found.loss_min, found.loss_interval)}"
+        f"{format_flops(found.flops)} FLOPs<br>loss {format_estimate(found.loss_min, found.loss_interval)}"
         for found in interior
     ]
     data += _minima(fit, losses, spans, hover)
@@ -173,11 +173,11 @@ def _forecast_bar(name: str, loss: float, span: Span, marker: Mapping[str, Any])
     return _points([loss], [name], marker, [f"{name}: {format_interval(*span)}"]) | {"error_x": bar}
 
 
-def exponents_figure(rows: tuple[CountingRow, ...], names: Mapping[ParamsConvention, str]) -> Figure:
+def exponents_figure(rows: tuple[CountingRow, ...]) -> Figure:
     """The exponent a under each way of counting N, with its interval, beside what others published."""
     a, spans = [row.a for row in rows], [row.a_interval for row in rows]
-    hover = [f"a = {with_interval(*pair)}" for pair in zip(a, spans, strict=True)]
-    ours = _points(a, [names[row.convention] for row in rows], _marker("diamond", "@law", 10), hover)
+    hover = [f"a = {format_estimate(*pair)}" for pair in zip(a, spans, strict=True)]
+    ours = _points(a, [describe(row.convention) for row in rows], _marker("diamond", "@law", 10), hover)
     ours["error_x"] = _error_bar(a, spans, "@law")
     sources = PUBLISHED_EXPONENTS
     hover = [source.quoted for source in sources]

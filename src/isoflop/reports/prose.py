@@ -4,24 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from isoflop.conventions import ParamsConvention
 from isoflop.fitting import Fit, Forecast, Outcome
-from isoflop.quantities import format_flops, format_interval, format_si
-from isoflop.reports.rounding import count_with_interval, loss_text, rounded, with_interval
+from isoflop.quantities import format_estimate, format_flops, format_interval, format_si, format_value
+from isoflop.reports.rounding import count_with_interval, loss_text
 from isoflop.runs import Runs
-
-COUNTING_NAMES = {
-    ParamsConvention.NON_EMBEDDING: "non-embedding",
-    ParamsConvention.MATRICES_AND_HEAD: "matrices and head",
-    ParamsConvention.TOTAL: "total",
-    ParamsConvention.UNSTATED: "as the table counts",
-}
-COUNTING_MEANINGS = {
-    ParamsConvention.NON_EMBEDDING: "blocks only, as Kaplan et al. 2020 count",
-    ParamsConvention.MATRICES_AND_HEAD: "blocks and output head: every weight that costs FLOPs",
-    ParamsConvention.TOTAL: "every trained weight, as Hoffmann et al. 2022 count",
-    ParamsConvention.UNSTATED: "the table does not say what N counts",
-}
 
 
 @dataclass(frozen=True)
@@ -57,7 +43,7 @@ def run_names(runs: Runs) -> list[str]:
 
 
 def evidence(fit: Fit) -> str:
-    """How many runs at how many budgets; a profile of fewer than three sizes is not counted as one."""
+    """How many runs at how many budgets; a budget of fewer than three networks has no profile and is not counted."""
     return f"{_count(len(fit.runs), 'run')} at {_count(len(fit.minima), 'budget')}"
 
 
@@ -65,7 +51,7 @@ def verdict_line(fit: Fit) -> str:
     """The answer, its interval, the evidence and the verdict, in one line."""
     if fit.allocation is None:
         return f"No law from {evidence(fit)}: the fit was refused"
-    a = with_interval(fit.allocation[0], fit.intervals.get("a"))
+    a = format_estimate(fit.allocation[0], fit.intervals.get("a"))
     return f"N* ∝ C^{a} from {evidence(fit)}: {fit.verdict.describe()}"
 
 
@@ -74,9 +60,9 @@ def introduction(fit: Fit) -> str:
     budgets = _count(len(fit.minima), "budget")
     text = (
         "A training budget of C FLOPs can be spent on a large network that sees few tokens or on a small one that sees "
-        "many. Between the two lies a number of parameters N* at which the loss is lowest. Here networks of several "
-        f"sizes were trained at each of {budgets}, the lowest loss was located at each, and a line "
-        " through those minima says how N* and the matching number of tokens D* grow with compute. "
+        "many. Between the two lies a number of parameters N* at which the loss is lowest. Here networks from small to "
+        f"large were trained at each of {budgets}, the lowest loss was located at each, and a line through those "
+        "minima says how N* and the matching number of tokens D* grow with compute. "
     )
     if fit.allocation is None:
         return text + "That line could not be drawn from these runs; the reasons are below, each with what to do."
@@ -96,20 +82,37 @@ def forecast_sentence(forecast: Forecast) -> str:
     """What was forecast, when, and from which runs."""
     N = count_with_interval(forecast.params, forecast.params_interval)
     D = count_with_interval(forecast.tokens, forecast.tokens_interval)
-    L = with_interval(forecast.loss, forecast.loss_interval)
+    L = format_estimate(forecast.loss, forecast.loss_interval)
     return (
         f"Written down on {forecast.made_at}, from the runs with digest {forecast.runs_digest[:12]}, before the run "
         f"that tests it: at {format_flops(forecast.flops)} FLOPs, {forecast.times_largest_budget:.3g} times the "
         f"largest budget of the fit, N* is {N}, D* is {D}, and the loss there is {L}. One run of "
         f"{format_si(forecast.run_params)} parameters was to end within {format_interval(*forecast.run_interval)} "
-        f"({forecast.level:.0%}), an interval that also holds the noise of one seed and what is lost by missing N*."
+        f"({forecast.level:.0%}). That interval holds the noise between seeds, what is lost by missing N*, and what is "
+        "not known of the irreducible loss E. It does not hold the error of the form, so expect it to miss more often "
+        "than its level says. One run tests the forecast of the loss; it says nothing about N*, for which a whole "
+        "profile would have to be trained."
+    )
+
+
+def staleness_sentence(forecast: Forecast, fit: Fit) -> str:
+    """What to know when the runs are no longer those that the forecast was made from; empty when they are."""
+    digest = fit.runs.digest()
+    if digest == forecast.runs_digest:
+        return ""
+    return (
+        f"The runs have changed since: the fit on this page is to runs with digest {digest[:12]}. The forecast "
+        "stands as it was written, and the outcome judges it as it was written."
     )
 
 
 def outcome_sentence(forecast: Forecast, outcome: Outcome | None) -> str:
     """What came out, and whether the interval held."""
     if outcome is None:
-        return "The run that would test it has not been made, so the forecast stands untested."
+        return (
+            "The run that would test it has no result: it was not trained to its end, or it diverged. "
+            "The forecast stands untested."
+        )
     came = (
         f"The run {outcome.run_id} ended at {loss_text(outcome.loss)}: the forecast of {loss_text(forecast.loss)} was "
         f"{abs(outcome.error):.2%} too {'high' if outcome.error > 0 else 'low'}"
@@ -124,7 +127,7 @@ def exponent_line(fit: Fit) -> str:
     if fit.allocation is None:
         return "no exponents"
     a, b = fit.allocation
-    return f"a = {with_interval(a, fit.intervals.get('a'))}, b = {with_interval(b, fit.intervals.get('b'))}"
+    return f"a = {format_estimate(a, fit.intervals.get('a'))}, b = {format_estimate(b, fit.intervals.get('b'))}"
 
 
 def surface_line(frontier: Fit, surface: Fit) -> str:
@@ -149,19 +152,20 @@ def isoflop_caption(fit: Fit, with_star: bool) -> str:
     if any(len(found.used) < len(found.rows) for found in fit.minima):
         text += "Open markers are runs too far from the best one for the parabola. "
     if sum(len(found.rows) for found in fit.minima) < len(fit.runs):
-        text += "Crosses are runs at budgets with fewer than three sizes. "
+        text += "Crosses are runs at budgets with fewer than three networks, which have no profile. "
     if any(not found.interior for found in fit.minima):
-        text += "An open diamond marks a profile whose minimum was refused: it is not in the fit. "
-    return text + ("The star is the run that tested the forecast; it is not in the fit either." if with_star else "")
+        text += "An open diamond marks a profile whose minimum was refused: its budget is left out of the law. "
+    return text + ("The star is the run that tested the forecast; no line here was fitted to it." if with_star else "")
 
 
 def noise_sentence(fit: Fit) -> str:
     """What the intervals stand on."""
     if not fit.noise:
         return "No noise between seeds could be measured, so there are no intervals."
+    noise = format_value(fit.noise, (0.95 * fit.noise, 1.05 * fit.noise))
     return (
-        f"Intervals assume that the loss moves by {rounded(fit.noise, (0.95 * fit.noise, 1.05 * fit.noise))} between "
-        f"seeds (standard deviation, from {fit.noise_source}); they do not hold the error of the form itself."
+        f"Intervals assume that the loss moves by {noise} between seeds (standard deviation, from "
+        f"{fit.noise_source}); they do not hold the error of the form itself."
     )
 
 

@@ -84,7 +84,8 @@ def _forecast(page: StudyPage) -> Section:
         body = _figure("loss", caption, caption, WITHOUT_SCRIPT, "small")
         return Section("forecast", "Loss on the frontier", body, drawn)
     drawn["forecast-close"] = figures.forecast_figure(forecast, outcome, fit.runs.conventions)
-    sentences = (prose.forecast_sentence(forecast), prose.outcome_sentence(forecast, outcome))
+    said = (prose.forecast_sentence(forecast), prose.staleness_sentence(forecast, fit))
+    sentences = (*filter(None, said), prose.outcome_sentence(forecast, outcome))
     caption += " The heavy bar is the interval forecast for one run" + (", the star that run." if outcome else ".")
     close = f"The forecast close up, {forecast.level:.0%} intervals" + (" and the measured loss." if outcome else ".")
     body = "".join(f"<p>{escape(sentence)}</p>" for sentence in sentences)
@@ -100,7 +101,7 @@ def _counting(page: StudyPage) -> Section:
     )
     body = f"<p>{escape(prose.WHY_COUNTING_MATTERS)}</p>"
     body += _figure("exponents", label, caption, WITHOUT_SCRIPT, "strip") + tables.counting_table(page.counting)
-    drawn = figures.exponents_figure(page.counting, prose.COUNTING_NAMES)
+    drawn = figures.exponents_figure(page.counting)
     return Section("counting", "What N counts", body, {"exponents": drawn})
 
 

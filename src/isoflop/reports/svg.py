@@ -66,12 +66,12 @@ def isoflop_svg(fit: Fit, forecast: Forecast | None = None, outcome: Outcome | N
 
 
 def _frame(fit: Fit, forecast: Forecast | None, outcome: Outcome | None) -> _Frame:
-    sizes, losses = [*fit.runs.params], [*fit.runs.loss, *(found.loss_min for found in fit.minima)]
+    params, losses = [*fit.runs.params], [*fit.runs.loss, *(found.loss_min for found in fit.minima)]
     if forecast and outcome:
-        sizes, losses = [*sizes, forecast.run_params], [*losses, outcome.loss]
+        params, losses = [*params, forecast.run_params], [*losses, outcome.loss]
     low, high = min(losses), max(losses)
     room = max(high - low, 0.01 * high)
-    return _Frame(log_span(sizes), (low - 0.1 * room, high + 0.04 * room))
+    return _Frame(log_span(params), (low - 0.1 * room, high + 0.04 * room))
 
 
 def _axes(fit: Fit, frame: _Frame) -> str:

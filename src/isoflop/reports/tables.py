@@ -7,10 +7,11 @@ from html import escape
 
 import numpy as np
 
+from isoflop.conventions import ParamsConvention, counted_by, describe
 from isoflop.fitting import CountingRow, Fit
-from isoflop.quantities import format_flops, format_interval, format_si
-from isoflop.reports.prose import COUNTING_MEANINGS, COUNTING_NAMES, PUBLISHED_EXPONENTS, run_names
-from isoflop.reports.rounding import count_with_interval, loss_text, rounded, with_interval
+from isoflop.quantities import format_estimate, format_flops, format_interval, format_si, format_value
+from isoflop.reports.prose import PUBLISHED_EXPONENTS, run_names
+from isoflop.reports.rounding import count_with_interval, loss_text
 from isoflop.runs import Runs
 from isoflop.runs.columns import is_number
 
@@ -45,7 +46,7 @@ def minima_table(fit: Fit) -> str:
             N = count_with_interval(found.params_opt, found.params_interval)
             D = count_with_interval(found.tokens_opt, found.tokens_interval)
             ratio = f"{found.tokens_opt / found.params_opt:.3g}"
-            rows.append((budget, "bracketed", count, N, D, ratio, with_interval(found.loss_min, found.loss_interval)))
+            rows.append((budget, "bracketed", count, N, D, ratio, format_estimate(found.loss_min, found.loss_interval)))
         else:
             rows.append((budget, f"refused: {found.reason}", count, "–", "–", "–", "–"))
     header = ("budget C", "minimum", "runs used", "N*", "D*", "D*/N*", "loss there")
@@ -56,16 +57,21 @@ def counting_table(rows: Sequence[CountingRow]) -> str:
     """The exponents under each way of counting N, then the two that everybody quotes."""
     ours = [
         (
-            COUNTING_NAMES[row.convention],
-            f"these runs; {COUNTING_MEANINGS[row.convention]}",
-            with_interval(row.a, row.a_interval),
-            with_interval(row.b, row.b_interval),
+            describe(row.convention),
+            _whose(row.convention),
+            format_estimate(row.a, row.a_interval),
+            format_estimate(row.b, row.b_interval),
         )
         for row in rows
     ]
     theirs = [(source.name, source.source, source.quoted, "–") for source in PUBLISHED_EXPONENTS]
     header = ("N counts", "whose, and what", "a of N* ∝ C^a", "b of D* ∝ C^b")
     return table("One set of runs, several ways to count parameters", header, [*ours, *theirs], texts=2)
+
+
+def _whose(convention: ParamsConvention) -> str:
+    paper = counted_by(convention)
+    return "these runs" if paper is None else f"these runs, counted as {paper} count"
 
 
 def coefficient_table(fit: Fit) -> str:
@@ -82,8 +88,8 @@ def coefficient_table(fit: Fit) -> str:
 def _value_and_interval(value: float, fit: Fit, name: str) -> tuple[str, str]:
     span = fit.intervals.get(name)
     if span is None or span[0] == span[1]:  # a fixed coefficient, such as the pivot, has no interval
-        return rounded(value, None), "–"
-    return rounded(value, span), format_interval(*span)
+        return format_value(value, None), "–"
+    return format_value(value, span), format_interval(*span)
 
 
 def runs_table(runs: Runs) -> str:

@@ -23,7 +23,14 @@ from isoflop.runs.where import select
 FloatArray = NDArray[np.float64]
 RowNumbers = NDArray[np.int64]
 REQUIRED = ("params", "tokens", "loss")
-CONVENTION_COLUMNS = ("params_convention", "flops_convention", "loss_unit")
+OPTIONAL = ("budget", "loss_noise")
+"""Columns that a fit reads where a table has them; a column of blanks is none."""
+CONVENTIONS: Mapping[str, tuple[str, type[StrEnum]]] = {
+    "params": ("params_convention", ParamsConvention),
+    "flops": ("flops_convention", FlopsConvention),
+    "loss": ("loss_unit", LossUnit),
+}
+"""For each number that may be counted in several ways, the column that says in which, and the ways there are."""
 Convention = TypeVar("Convention", bound=StrEnum)
 
 
@@ -51,12 +58,15 @@ def assemble(raw: RawTable, names: Mapping[str, str], where: str | None) -> dict
     rows = raw.rows[kept]
     columns = {name: column[kept] for name, column in columns.items()}
     conventions = _conventions(columns, rows, raw.source)
-    numbers = {}
-    for name in REQUIRED if _is_absent(columns.get("flops")) else (*REQUIRED, "flops"):
-        label = names.get(name, name)
-        numbers[name] = positive_numbers(columns[name], f"column {label!r}", rows, raw.source)
-    taken = {*numbers, "flops", *CONVENTION_COLUMNS}
-    others = {name: column for name, column in columns.items() if name not in taken}
+    checked = {
+        name: positive_numbers(columns[name], f"column {names.get(name, name)!r}", rows, raw.source)
+        for name in (*REQUIRED, "flops", *OPTIONAL)
+        if name in REQUIRED or not _is_absent(columns.get(name))
+    }
+    taken = {*REQUIRED, "flops", *(column for column, _ in CONVENTIONS.values())}
+    absent = {name for name in OPTIONAL if name not in checked}
+    others = {name: checked.get(name, column) for name, column in columns.items() if name not in taken | absent}
+    numbers = {name: column for name, column in checked.items() if name not in OPTIONAL}
     return {**numbers, "columns": others, "conventions": conventions, "source": raw.source, "dropped": dropped}
 
 
@@ -105,6 +115,22 @@ def _renamed(raw: RawTable, names: Mapping[str, str]) -> dict[str, Column]:
     for name in REQUIRED:
         if name not in columns:
             raise TableError(_no_column(raw, name, f"say which one it is with --{name}-column"))
+    return _restated(columns, raw, names)
+
+
+def _restated(columns: dict[str, Column], raw: RawTable, names: Mapping[str, str]) -> dict[str, Column]:
+    """The columns, with the conventions of those that were mapped: the table states those of other columns.
+
+    A name such as "params_total" says how its numbers were counted; any other name leaves it unstated.
+    """
+    for ours, (convention, ways) in CONVENTIONS.items():
+        theirs = names.get(ours, ours)
+        if theirs == ours or convention in names:
+            continue
+        columns.pop(convention, None)
+        way = theirs.removeprefix(f"{ours}_")
+        if way in list(ways):
+            columns[convention] = np.full(raw.rows.shape, way)
     return columns
 
 

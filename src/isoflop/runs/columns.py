@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -81,3 +83,30 @@ def is_number(column: Column) -> bool:
 def blanks(column: Column) -> NDArray[np.bool_]:
     """Where a column has no value."""
     return np.isnan(column) if is_number(column) else np.asarray(column == "", dtype=np.bool_)
+
+
+def as_csv(columns: Mapping[str, Column]) -> str:
+    """The columns as CSV, in their order.
+
+    >>> print(as_csv({"run_id": np.array(["a", "b"]), "loss": np.array([2.5, np.nan])}), end="")
+    run_id,loss
+    a,2.5
+    b,
+    """
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows(zip(*map(_cells, columns.values()), strict=True))
+    return text.getvalue()
+
+
+def _cells(column: Column) -> list[str]:
+    write = _number_cell if is_number(column) else str
+    return [write(value) for value in column.tolist()]
+
+
+def _number_cell(value: float) -> str:
+    """The shortest text that reads back as the same number; whole numbers without a point, nan as a blank."""
+    if value != value:
+        return ""
+    return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)

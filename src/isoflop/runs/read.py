@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from isoflop.errors import TableError
+from isoflop.files import write_atomic
 from isoflop.runs.assemble import assemble
-from isoflop.runs.columns import RawTable
+from isoflop.runs.columns import RawTable, as_csv
 from isoflop.runs.readers.delimited import read_delimited
 from isoflop.runs.readers.jsonl import read_jsonl
 from isoflop.runs.readers.parquet import read_parquet
@@ -46,3 +47,12 @@ def read_runs(path: Path | str, columns: Mapping[str, str] | None = None, where:
     except OSError as error:
         raise TableError(f"cannot read {path}: {error.strerror or error}; check the path.") from error
     return Runs(**assemble(raw, columns or {}, where))
+
+
+def write_study_table(study: Path, path: Path) -> None:
+    """Write every run of a study that has a result as CSV, those that diverged too, with that state and no loss.
+
+    ``read_runs`` gives the same runs from this file as from the study. Raises TableError when no run has
+    a result.
+    """
+    write_atomic(path, as_csv(read_study(study).columns))

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -16,8 +14,8 @@ from numpy.typing import ArrayLike, NDArray
 from isoflop.conventions import Conventions, FlopsConvention
 from isoflop.errors import TableError, UnknownName
 from isoflop.files import write_atomic
-from isoflop.runs.assemble import DroppedRun, assemble, positive_numbers
-from isoflop.runs.columns import Column, column_from_array, is_number
+from isoflop.runs.assemble import OPTIONAL, DroppedRun, assemble, positive_numbers
+from isoflop.runs.columns import Column, as_csv, column_from_array
 from isoflop.runs.readers.frame import read_frame
 from isoflop.runs.where import select
 
@@ -33,7 +31,8 @@ class Runs:
     ``params`` (N), ``tokens`` (D) and ``loss`` (L) are positive float64 arrays of one length; ``flops``
     (C) is taken as 6 N D when it is not given. ``columns`` holds every further column (float64 where
     all cells are numbers, str otherwise). ``conventions`` says what N, C and L mean. The arrays are
-    read-only copies. Raises TableError for a number that is not positive and finite.
+    read-only copies. Raises TableError for a number that is not positive and finite; the columns ``budget``
+    and ``loss_noise``, where there are any, hold such numbers too.
 
     >>> runs = Runs(params=[1e8, 2e8], tokens=[2e9, 1e9], loss=[3.1, 3.0])
     >>> len(runs), runs.flops.tolist(), str(runs.conventions.flops)
@@ -68,7 +67,10 @@ class Runs:
             conventions = replace(conventions, flops=FlopsConvention.SIX_ND)
         else:
             C = _checked("flops", flops, source)
-        others = {name: column_from_array(name, column) for name, column in (columns or {}).items()}
+        others = {
+            name: _checked(name, column, source) if name in OPTIONAL else column_from_array(name, column)
+            for name, column in (columns or {}).items()
+        }
         _same_length({"params": N, "tokens": D, "loss": L, "flops": C, **others}, source)
         for column in (N, D, L, C, *others.values()):
             column.setflags(write=False)
@@ -116,13 +118,7 @@ class Runs:
     def to_csv(self) -> str:
         """The table as CSV: run_id, the four numbers, the conventions, and the other columns in their order."""
         everything = self._everything()
-        names = sorted(everything, key=lambda name: name != "run_id")
-        cells = [_cells(everything[name]) for name in names]
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(names)
-        writer.writerows(zip(*cells, strict=True))
-        return text.getvalue()
+        return as_csv({name: everything[name] for name in sorted(everything, key=lambda name: name != "run_id")})
 
     def write_csv(self, path: Path | str) -> None:
         """Write the table, whole or not at all."""
@@ -158,15 +154,3 @@ def _same_length(columns: Mapping[str, NDArray[Any]], source: str) -> None:
     for name, length in rest:
         if length != rows:
             raise TableError(f"{source}: {first} has {rows} rows and {name} {length}; give one value a run in each.")
-
-
-def _cells(column: Column) -> list[str]:
-    write = _number_cell if is_number(column) else str
-    return [write(value) for value in column.tolist()]
-
-
-def _number_cell(value: float) -> str:
-    """The shortest text that reads back as the same number; whole numbers without a point, nan as a blank."""
-    if value != value:
-        return ""
-    return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)

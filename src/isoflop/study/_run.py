@@ -7,7 +7,7 @@ import os
 import socket
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,7 +18,8 @@ from isoflop.files import write_atomic
 from isoflop.study._folder import Study
 from isoflop.study._lock import supervise
 from isoflop.study._specs import predicted_seconds
-from isoflop.study._states import ATTEMPTS, FAILURE, RESULT, RunState, State, newest_attempt, read_state
+from isoflop.study._states import FAILURE, RESULT, RunState, State, read_state
+from isoflop.training.spec import ATTEMPTS, newest_attempt
 
 TRAINER = (sys.executable, "-m", "isoflop.training")
 """The command that trains a run; the run's folder, ``--attempt N`` and ``--parent PID`` are appended."""

@@ -12,12 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from isoflop.study._specs import predicted_seconds
-from isoflop.training.spec import RunSpec
+from isoflop.training.spec import RunSpec, newest_attempt
 
 RESULT = "result.json"
 METRICS = "metrics.jsonl"
 FAILURE = "failure.json"
-ATTEMPTS = "attempts"
 
 SECONDS_BESIDE_STEPS = 1.5
 """What a run takes besides its steps: to start Python and torch, and to be judged on the validation windows."""
@@ -77,11 +76,6 @@ def read_state(folder: Path, spec: RunSpec, *, supervised: bool) -> RunState:
     if line is None:
         return RunState(spec, State.PENDING)
     return _under_way(spec, State.RUNNING if supervised else State.STOPPED, line)
-
-
-def newest_attempt(folder: Path) -> int:
-    """The number of the attempt that may write into the run's folder; 0 before the first."""
-    return max((int(path.stem) for path in (folder / ATTEMPTS).glob("*.json")), default=0)
 
 
 def time_left(states: Sequence[RunState], workers: int, *, then: RunSpec | None = None) -> float | None:

@@ -11,11 +11,12 @@ import json
 import os
 import signal
 from pathlib import Path
-from types import FrameType
-from typing import Any
+from types import FrameType, TracebackType
+from typing import Any, Self
 
 from isoflop.errors import IsoflopError
 from isoflop.files import write_atomic
+from isoflop.training.spec import newest_attempt
 
 
 class Stopped(IsoflopError):
@@ -51,7 +52,7 @@ class Attempt:
 
     def require_newest(self) -> None:
         """Raise Stopped when a later attempt has been made: it owns the folder now."""
-        newest = max((int(path.stem) for path in (self.folder / "attempts").glob("*.json")), default=0)
+        newest = newest_attempt(self.folder)
         if newest > self.number:
             raise Stopped(f"attempt {self.number} at {self.folder.name} is superseded by attempt {newest}.")
 
@@ -68,17 +69,29 @@ class Attempt:
 
 
 class Metrics:
-    """``metrics.jsonl``: one line now and then, for people and progress tables to read while it grows."""
+    """``metrics.jsonl``: one line now and then, for people and progress tables to read while it grows.
+
+    A successor renames a file of its own into this one's place. The file therefore stays open: what an
+    attempt appends after that goes to the file that lost its name, not to its successor's.
+    """
 
     def __init__(self, attempt: Attempt, step: int) -> None:
         """Open for a run that goes on from ``step``: later lines, which it will write again, are cut off."""
         self._attempt = attempt
-        self._path = attempt.folder / "metrics.jsonl"
-        old = self._path.read_bytes().splitlines(keepends=True) if self._path.exists() else []
+        path = attempt.folder / "metrics.jsonl"
+        old = path.read_bytes().splitlines(keepends=True) if path.exists() else []
         whole = [line for line in old if line.endswith(b"\n")]
-        attempt.publish(self._path.name, b"".join(line for line in whole if json.loads(line)["step"] <= step))
+        attempt.publish(path.name, b"".join(line for line in whole if json.loads(line)["step"] <= step))
+        self._file = path.open("ab", buffering=0)
 
     def append(self, line: dict[str, Any]) -> None:
         self._attempt.require_newest()
-        with self._path.open("ab") as file:
-            file.write(json.dumps(line).encode() + b"\n")
+        self._file.write(json.dumps(line).encode() + b"\n")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._file.close()

@@ -12,7 +12,7 @@ import json
 import platform
 import sysconfig
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, fields
 from functools import lru_cache
 from pathlib import Path
@@ -127,7 +127,7 @@ def build_corpus(folder: Path, source: Path | None = None) -> Corpus:
 def _documents(source: Path | None, dropped: Counter[str]) -> list[bytes]:
     """The documents to keep, each once, in the order of their content's hash."""
     kept: dict[bytes, bytes] = {}
-    for document in _library() if source is None else _text_under(source, dropped):
+    for document in _library(dropped) if source is None else _text_under(source, dropped):
         key = hashlib.sha256(document).digest()
         if len(document) < SHORTEST:
             dropped["too short"] += 1
@@ -140,27 +140,37 @@ def _documents(source: Path | None, dropped: Counter[str]) -> list[bytes]:
     return [kept[key] for key in sorted(kept)]
 
 
-def _library() -> Iterator[bytes]:
+def _library(dropped: Counter[str]) -> Iterator[bytes]:
     root = Path(sysconfig.get_path("stdlib"))
-    for path in sorted(root.rglob("*.py")):
-        if _NOT_LIBRARY.isdisjoint(path.relative_to(root).parts):
-            yield path.read_bytes()
+    paths = (path for path in sorted(root.rglob("*.py")) if _NOT_LIBRARY.isdisjoint(path.relative_to(root).parts))
+    yield from _contents(paths, dropped)
 
 
 def _text_under(source: Path, dropped: Counter[str]) -> Iterator[bytes]:
     """The text files under a folder, in pieces of at most LONGEST bytes."""
     if not source.is_dir():
         raise UsageError(f"there is no folder {source} to read text from.")
-    for path in sorted(source.rglob("*")):
-        if not path.is_file() or any(part.startswith(".") for part in path.relative_to(source).parts):
-            continue
-        content = path.read_bytes()
+    paths = sorted(source.rglob("*"))
+    shown = (path for path in paths if not any(part.startswith(".") for part in path.relative_to(source).parts))
+    for content in _contents(shown, dropped):
         if not _is_text(content):
             dropped["not UTF-8 text"] += 1
             continue
         pieces = max(1, -(-len(content) // LONGEST))
         piece = -(-len(content) // pieces)
         yield from (content[start : start + piece] for start in range(0, max(len(content), 1), max(piece, 1)))
+
+
+def _contents(paths: Iterable[Path], dropped: Counter[str]) -> Iterator[bytes]:
+    """What the files among the paths hold; a folder, and a link that leads nowhere, is none."""
+    for path in paths:
+        try:
+            content = path.read_bytes() if path.is_file() else None
+        except OSError:
+            dropped["unreadable"] += 1
+            continue
+        if content is not None:
+            yield content
 
 
 def _is_text(content: bytes) -> bool:

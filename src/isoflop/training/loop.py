@@ -96,7 +96,8 @@ def train(attempt: Attempt) -> None:
     run = Run(spec, _corpus(attempt, spec))
     if checkpoint.exists():
         run.progress = restore(checkpoint, run.tensors(), spec.digest())
-    finite = _steps(run, attempt)
+    with Metrics(attempt, run.progress.step) as metrics:
+        finite = _steps(run, attempt, metrics)
     loss = run.validation_loss() if finite else math.nan
     views = model.named_views(run.weights, spec.shape)
     attempt.publish(WEIGHTS, safetensors.numpy.save({name: view.numpy() for name, view in views.items()}))
@@ -120,10 +121,9 @@ def _corpus(attempt: Attempt, spec: RunSpec) -> Corpus:
     return corpus
 
 
-def _steps(run: Run, attempt: Attempt) -> bool:
+def _steps(run: Run, attempt: Attempt, metrics: Metrics) -> bool:
     """Make the steps that are left; False when the loss stops being finite."""
     spec, progress = run.spec, run.progress
-    metrics = Metrics(attempt, progress.step)
     interval = max(1, spec.steps // LINES_OF_METRICS)
     earlier, started = progress.seconds, time.perf_counter()
     saved = started

@@ -17,6 +17,8 @@ from isoflop.accounting.shapes import Shape
 from isoflop.errors import UsageError
 
 SCHEMA = "isoflop.run_spec/1"
+ATTEMPTS = "attempts"
+"""In a run's folder, one file for each time that the run was submitted: 0001.json, 0002.json, ..."""
 SWEEP, FORECAST = "sweep", "forecast"
 """What a run is for: part of the design that a law is fitted to, or the test of what the law forecast."""
 
@@ -89,6 +91,11 @@ class RunSpec:
         facts["shape"] = Shape(**table["shape"])
         facts["optimiser"] = OptimiserSpec(**table["optimiser"])
         return cls(**facts)
+
+
+def newest_attempt(folder: Path) -> int:
+    """The number of the attempt that may write in the run's folder; 0 before the first."""
+    return max((int(path.stem) for path in (folder / ATTEMPTS).glob("*.json")), default=0)
 
 
 def read_spec(folder: Path) -> RunSpec:

@@ -4,6 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 OUT = quickstart
+PEER =
 
 .PHONY: quickstart test lint golden bench docs clean
 
@@ -24,12 +25,14 @@ lint: $(VENV)/.dev
 golden: $(VENV)/.dev
 	$(BIN)/python -m pytest tests/cli/test_golden.py --refresh-golden
 
-## Side-by-side timings; each script says what it compares with and where it expects it.
+## Side-by-side timings of the training step: make bench PEER=DIR.
 bench: $(VENV)/.dev
-	@cat bench/README.md
+	@test -n "$(PEER)" || { echo "the bench needs a checkout of karpathy/nanoGPT: make bench PEER=DIR"; exit 2; }
+	$(BIN)/python bench/trainer.py --peer $(PEER)
 
-docs:
-	@ls README.md VISION.md CONTRIBUTING.md docs/*.md
+## Do the documents still say what the program does? Their examples are run.
+docs: $(VENV)/.dev
+	$(BIN)/python -m pytest tests/test_docs.py
 
 clean:
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,6 +1,6 @@
 """Do 90 % intervals of approach 2 hold the truth nine times out of ten, on the quick start's own design?
 
-    python studies/coverage.py [--studies 400] [--draws 1000] [--seed 0]
+    python studies/coverage.py [--studies 1000] [--draws 1000] [--seed 0]
 
 Plants a frontier: vertices on known power laws of compute, an irreducible loss drawn anew for every study, a
 parabola in ln N about each vertex. Samples it as the quick start does, at three budgets and 4 or 5 networks a
@@ -69,7 +69,7 @@ class Design:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--studies", type=int, default=400)
+    parser.add_argument("--studies", type=int, default=1000)
     parser.add_argument("--draws", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()

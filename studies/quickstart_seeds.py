@@ -55,17 +55,17 @@ def found_with(seed: int, out: Path, workers: int) -> dict[str, Any]:
 
 def row(seed: int, findings: dict[str, Any]) -> str:
     a = {counted["convention"]: counted["a"] for counted in findings["counting"]}
-    exponents = (with_interval(a[count]["value"], a[count]["interval"], 3) for count in COUNTS)
+    exponents = (with_interval(a[count]["value"], a[count]["interval"]) for count in COUNTS)
     forecast, outcome = findings["forecast"], findings["outcome"]
     # The interval is that of one run, which is what the outcome is held against.
-    expected = with_interval(forecast["loss"], forecast["run_interval"], 3)
+    expected = with_interval(forecast["loss"], forecast["run_interval"])
     cells = [str(seed), *exponents, expected, f"{outcome['loss']:.3f}", f"{outcome['error']:+.1%}"]
     return f"| {' | '.join(cells)} | {'yes' if outcome['inside'] else 'no'} |"
 
 
-def with_interval(value: float, interval: list[float], digits: int) -> str:
+def with_interval(value: float, interval: list[float]) -> str:
     low, high = interval
-    return f"{value:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]"
+    return f"{value:.3f} [{low:.2f}, {high:.2f}]"
 
 
 def local_slopes(findings: dict[str, Any]) -> tuple[float, float]:

@@ -8,33 +8,36 @@ from __future__ import annotations
 
 import json
 import platform
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
+from tempfile import TemporaryFile
 
 from isoflop.conventions import ParamsConvention
-from isoflop.errors import RunsFailed, UsageError
+from isoflop.errors import DataError, RunsFailed, UsageError
 from isoflop.executors import LocalExecutor
 from isoflop.files import remove_leftovers, write_atomic
 from isoflop.fitting import CountingRow, Fit, Forecast, Outcome, counting_row, fit, forecast, judge
 from isoflop.laws import write_law
 from isoflop.reports.page import StudyPage, write_report
-from isoflop.runs import Runs, read_runs, with_convention
-from isoflop.study import RunState, Study, StudyFacts, create_study, run_spec, run_specs, run_study
+from isoflop.runs import Runs, read_runs, with_convention, write_study_table
+from isoflop.study import Progress, RunState, State, Study, StudyFacts, create_study, run_spec, run_specs, run_study
 from isoflop.sweeps.design import QUICKSTART_BUDGETS, Cell, isoflop_grid
+from isoflop.sweeps.points import point
 from isoflop.sweeps.recipe import SMALL_BYTES, width_for_params
 from isoflop.training.data import Corpus, build_corpus
-from isoflop.training.spec import FORECAST, RunSpec
+from isoflop.training.spec import FORECAST, SWEEP, RunSpec
 
 RECIPE = SMALL_BYTES
 FORECAST_TIMES = 3.0
 """The forecast's budget over the largest of the grid: half a decade beyond the data, 90 CPU seconds."""
+FEWEST_BUDGETS, FEWEST_NETWORKS = 2, 3
+"""Below this no line can be drawn through the minima, and no minimum through the losses."""
 CLOCKS = ("seconds", "tokens_per_second", "finished_at")
 """Columns that differ when the same study is run again."""
 CONVENTIONS = (ParamsConvention.NON_EMBEDDING, ParamsConvention.MATRICES_AND_HEAD, ParamsConvention.TOTAL)
-
-Progress = Callable[[tuple[RunState, ...]], None]
 
 
 @dataclass(frozen=True)
@@ -52,7 +55,11 @@ class Quickstart:
 
 @dataclass(frozen=True, eq=False)
 class Findings:
-    """What came of it: both fits, the exponents by counting convention, the forecast and its outcome."""
+    """What came of it: both fits, the exponents by counting convention, the forecast and its outcome.
+
+    ``forecast_run`` is where the run that tests the forecast stands, None before it was begun; ``outcome``
+    is None until it has a loss.
+    """
 
     out: Path
     runs: Runs
@@ -60,40 +67,61 @@ class Findings:
     surface: Fit
     counting: tuple[CountingRow, ...]
     forecast: Forecast | None
-    outcome: Outcome | None
+    forecast_run: RunState | None = None
+    outcome: Outcome | None = None
 
     @property
     def report(self) -> Path:
         return self.out / "report.html"
 
+    @property
+    def runs_changed(self) -> bool:
+        """Whether the runs are no longer those that the forecast was made from."""
+        return self.forecast is not None and self.forecast.runs_digest != self.frontier.runs.digest()
+
 
 def quickstart(wanted: Quickstart, on_progress: Progress | None = None) -> Findings:
     """Run the study in ``wanted.out``, or what is left of it, and write everything that comes of it there.
 
-    Writes runs.csv, law.toml, forecast.json, outcome.json and report.html beside the study. When the
-    fit is refused, or runs failed, what can be written is.
+    Writes runs.csv, law.toml, forecast.json and report.html beside the study before the forecast is put
+    to the test, and outcome.json and the report again after. RunsFailed when runs failed, with all kept
+    and written that can be; DataError when no run of the sweep ended with a loss. A fit that is refused
+    is an answer too: then there is a report, and no law.
     """
     study, corpus = prepare(wanted)
+    sweep = [spec.run_id for spec in study.specs() if spec.purpose == SWEEP]
     try:
-        _train(study, wanted.workers, on_progress)
-    except RunsFailed:
-        # The others are there, and worth a table; the law waits until all are.
-        if any((folder / "result.json").exists() for folder in study.runs_folder.iterdir()):
-            read_runs(study.folder).write_csv(wanted.out / "runs.csv")
-        raise
-    swept = _swept(study)
-    frontier = fit(swept, "frontier", approach=2, seed=wanted.seed)
-    predicted, outcome = None, None
-    if wanted.verify and frontier.draws_n:
-        predicted, spec = _predict(study, corpus, frontier, wanted)
-        outcome = _verify(study, predicted, spec, wanted.workers, on_progress)
-    return _write(study, corpus, wanted, frontier, predicted, outcome)
+        _train(study, sweep, wanted.workers, on_progress)
+    finally:
+        # Whatever stopped the others, these are there, and worth a table; the law waits until all are.
+        if any(state.state.is_finished for state in study.states()):
+            write_study_table(study.folder, wanted.out / "runs.csv")
+    findings, test = _fitted(study, corpus, wanted)
+    _write(findings, corpus, wanted)
+    if test is None or findings.forecast is None or _is_finished(findings.forecast_run):
+        return findings
+    study.add(test)
+    try:
+        _train(study, [*sweep, test.run_id], wanted.workers, on_progress)
+    except RunsFailed as failed:
+        there = f"the law, the forecast and the report so far are in {wanted.out}"
+        raise RunsFailed(f"{str(failed).removesuffix('.')}; {there}.") from None
+    findings = _as_tested(findings, study, test)
+    _write(findings, corpus, wanted)
+    return findings
 
 
 def prepare(wanted: Quickstart) -> tuple[Study, Corpus]:
-    """The corpus and the study on disk; the same call again finds both."""
-    _check_writable(wanted.out)
+    """The corpus and the study on disk; the same call again finds both.
+
+    What can be seen to be wrong beforehand is refused, with UsageError or DataError, before any folder is made.
+    """
+    _check_numbers(wanted)
     cells = isoflop_grid(RECIPE, wanted.budgets, widths=wanted.widths)
+    for cell in cells:
+        point(RECIPE, cell)  # refuses a budget too small for its widths
+    _check_trainer()
+    _check_writable(wanted.out)
     corpus = build_corpus(wanted.out / "corpus", wanted.text)
     specs = run_specs(RECIPE, cells, seed=wanted.seed, corpus_digest=corpus.digest)
     facts = StudyFacts(
@@ -103,7 +131,9 @@ def prepare(wanted: Quickstart) -> tuple[Study, Corpus]:
         corpus_digest=corpus.digest,
         loss_noise=RECIPE.seed_noise,
     )
-    return create_study(wanted.out, specs, facts), corpus
+    study = create_study(wanted.out, specs, facts)
+    remove_leftovers(study.folder)
+    return study, corpus
 
 
 def expected_forecast(wanted: Quickstart) -> RunSpec | None:
@@ -111,27 +141,67 @@ def expected_forecast(wanted: Quickstart) -> RunSpec | None:
     if not wanted.verify:
         return None
     budget = FORECAST_TIMES * max(wanted.budgets)
-    width = width_for_params(RECIPE, RECIPE.expected_optimum(budget))
-    return run_spec(RECIPE, Cell(budget, width), seed=wanted.seed, corpus_digest="")
+    return _forecast_run(budget, RECIPE.expected_optimum(budget), seed=wanted.seed, corpus_digest="")
+
+
+def _check_numbers(wanted: Quickstart) -> None:
+    if wanted.workers < 1:
+        raise UsageError(f"{wanted.workers} workers can run nothing; give at least 1.")
+    if wanted.seed < 0:
+        raise UsageError(f"a seed of {wanted.seed} was asked for; give a whole number from 0 up.")
+    budgets = len(set(wanted.budgets))
+    if budgets < FEWEST_BUDGETS:
+        raise UsageError(f"a law needs {FEWEST_BUDGETS} budgets or more, and there is {budgets}; add to --budgets.")
+    if wanted.widths is not None and (widths := len(set(wanted.widths))) < FEWEST_NETWORKS:
+        raise UsageError(f"a minimum needs {FEWEST_NETWORKS} widths or more, and there are {widths}; add to --widths.")
+
+
+def _check_trainer() -> None:
+    if find_spec("torch") is None or find_spec("safetensors") is None:
+        raise UsageError("training needs PyTorch, which is not installed here; pip install 'isoflop[train]' adds it.")
 
 
 def _check_writable(out: Path) -> None:
+    """Try it with a nameless file in the nearest folder that is there."""
     try:
-        out.mkdir(parents=True, exist_ok=True)
-        remove_leftovers(out)
-        write_atomic(out / ".writable", "")
-        (out / ".writable").unlink()
+        nearest = next(folder for folder in (out, *out.absolute().parents) if folder.exists())
+        with TemporaryFile(dir=nearest):
+            pass
     except OSError as error:
         raise UsageError(f"cannot write to {out}: {error.strerror}; choose another --out.") from None
 
 
-def _train(study: Study, workers: int, on_progress: Progress | None) -> None:
+def _train(study: Study, runs: Sequence[str], workers: int, on_progress: Progress | None) -> None:
     with LocalExecutor(workers) as executor:
-        run_study(study, executor, on_progress=on_progress)
+        run_study(study, executor, runs=runs, on_progress=on_progress)
+
+
+def _fitted(study: Study, corpus: Corpus, wanted: Quickstart) -> tuple[Findings, RunSpec | None]:
+    """What the runs that are there say, and the run that is to test it."""
+    swept = _swept(study)
+    frontier = fit(swept, "frontier", approach=2, seed=wanted.seed)
+    predicted, test = None, None
+    if wanted.verify and frontier.draws_n:
+        predicted, test = _predict(study, corpus, frontier, wanted)
+    findings = Findings(
+        out=wanted.out,
+        runs=read_runs(study.folder),
+        frontier=frontier,
+        surface=fit(swept, "chinchilla", approach=3, seed=wanted.seed),
+        counting=_count(swept, wanted.seed),
+        forecast=predicted,
+    )
+    return (findings if test is None else _as_tested(findings, study, test)), test
 
 
 def _swept(study: Study) -> Runs:
     """The runs of the grid, without the clocks: the same study run again has the same digest."""
+    swept = [state for state in study.states() if state.spec.purpose == SWEEP]
+    if all(state.state is State.DIVERGED for state in swept):
+        raise DataError(
+            f"all {len(swept)} runs in {study.folder} diverged, so there is no loss to fit a law to; try another "
+            "--seed or other --widths."
+        )
     return _without_clocks(read_runs(study.folder, where="purpose == 'sweep'"))
 
 
@@ -139,70 +209,78 @@ def _without_clocks(runs: Runs) -> Runs:
     return replace(runs, columns={name: column for name, column in runs.columns.items() if name not in CLOCKS})
 
 
-def _predict(study: Study, corpus: Corpus, frontier: Fit, wanted: Quickstart) -> tuple[Forecast, RunSpec]:
-    """The forecast on disk if it was made from these very runs, else a new one, written before anything is trained."""
-    budget = FORECAST_TIMES * max(wanted.budgets)
-    width = width_for_params(RECIPE, float(frontier.law.optimum(budget).params))
-    spec = run_spec(RECIPE, Cell(budget, width), seed=wanted.seed, corpus_digest=corpus.digest)
-    spec = replace(spec, purpose=FORECAST)
+def _predict(study: Study, corpus: Corpus, frontier: Fit, wanted: Quickstart) -> tuple[Forecast | None, RunSpec]:
+    """The forecast, on disk before the run that tests it is begun, and that run.
+
+    A forecast on disk stands if it was made from these very runs. It also stands, whatever has become of
+    the runs, once its test has ended: nothing written after that would be a forecast. So there is none
+    when the test has ended and the forecast is gone.
+    """
+
+    def test_of(flops: float, params: float) -> RunSpec:
+        return _forecast_run(flops, params, seed=wanted.seed, corpus_digest=corpus.digest)
+
     path = study.folder / "forecast.json"
     if path.exists():
         written = Forecast.from_dict(json.loads(path.read_text(encoding="utf-8")))
-        if written.runs_digest == frontier.runs.digest():
-            return written, spec
-    made = forecast(frontier, budget, RECIPE.params(width), seed=wanted.seed)
+        test = test_of(written.flops, written.run_params)
+        if written.runs_digest == frontier.runs.digest() or _is_finished(_state(study, test)):
+            return written, test
+    budget = FORECAST_TIMES * max(wanted.budgets)
+    test = test_of(budget, float(frontier.law.optimum(budget).params))
+    if _is_finished(_state(study, test)):
+        return None, test
+    made = forecast(frontier, budget, RECIPE.params(test.shape.d_model), seed=wanted.seed)
     write_atomic(path, json.dumps(made.to_dict(), indent=2) + "\n")
-    return made, spec
+    return made, test
 
 
-def _verify(
-    study: Study, predicted: Forecast, spec: RunSpec, workers: int, on_progress: Progress | None
-) -> Outcome | None:
-    """Train the forecast run and compare; None when it diverged."""
-    study.add(spec)
-    _train(study, workers, on_progress)
-    result = json.loads((study.run_folder(spec.run_id) / "result.json").read_text(encoding="utf-8"))
-    if result["loss"] is None:
-        return None
-    outcome = judge(predicted, spec.run_id, result["loss"])
-    write_atomic(study.folder / "outcome.json", json.dumps(outcome.to_dict(), indent=2) + "\n")
-    return outcome
+def _forecast_run(flops: float, params: float, *, seed: int, corpus_digest: str) -> RunSpec:
+    """The run that tests a forecast: all of the budget, at the width nearest to ``params``."""
+    cell = Cell(flops, width_for_params(RECIPE, params))
+    return replace(run_spec(RECIPE, cell, seed=seed, corpus_digest=corpus_digest), purpose=FORECAST)
 
 
-def _write(
-    study: Study,
-    corpus: Corpus,
-    wanted: Quickstart,
-    frontier: Fit,
-    predicted: Forecast | None,
-    outcome: Outcome | None,
-) -> Findings:
-    swept = frontier.runs
-    everything = read_runs(study.folder)
-    everything.write_csv(wanted.out / "runs.csv")
-    if frontier.fitted is not None:
-        write_law(frontier.fitted, wanted.out / "law.toml")
-    findings = Findings(
-        out=wanted.out,
-        runs=everything,
-        frontier=frontier,
-        surface=fit(swept, "chinchilla", approach=3, seed=wanted.seed),
-        counting=_count(swept, wanted.seed),
-        forecast=predicted,
-        outcome=outcome,
-    )
+def _state(study: Study, spec: RunSpec) -> RunState | None:
+    return next((state for state in study.states() if state.run_id == spec.run_id), None)
+
+
+def _is_finished(state: RunState | None) -> bool:
+    return state is not None and state.state.is_finished
+
+
+def _as_tested(findings: Findings, study: Study, test: RunSpec) -> Findings:
+    """The findings with what is there of the run that tests the forecast: nothing yet, a loss, or none for ever."""
+    state = _state(study, test)
+    outcome = None
+    if findings.forecast is not None and state is not None and state.state is State.DONE and state.loss is not None:
+        outcome = judge(findings.forecast, test.run_id, state.loss)
+    return replace(findings, runs=read_runs(study.folder), forecast_run=state, outcome=outcome)
+
+
+def _write(findings: Findings, corpus: Corpus, wanted: Quickstart) -> None:
+    """Everything that can be made again from the runs; a file of an earlier call that no longer holds goes."""
+    out = findings.out
+    write_study_table(out, out / "runs.csv")
+    if findings.frontier.fitted is None:
+        (out / "law.toml").unlink(missing_ok=True)
+    else:
+        write_law(findings.frontier.fitted, out / "law.toml")
+    if findings.outcome is None:
+        (out / "outcome.json").unlink(missing_ok=True)
+    else:
+        write_atomic(out / "outcome.json", json.dumps(findings.outcome.to_dict(), indent=2) + "\n")
     page = StudyPage(
         title="isoFLOP study",
-        runs=everything,
-        frontier=frontier,
+        runs=findings.runs,
+        frontier=findings.frontier,
         surface=findings.surface,
         counting=findings.counting,
-        forecast=predicted,
-        outcome=outcome,
-        provenance=_provenance(everything, corpus, wanted),
+        forecast=findings.forecast,
+        outcome=findings.outcome,
+        provenance=_provenance(findings.runs, corpus, wanted),
     )
     write_report(page, findings.report)
-    return findings
 
 
 def _count(swept: Runs, seed: int) -> tuple[CountingRow, ...]:

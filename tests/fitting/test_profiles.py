@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import isoflop as iso
-from isoflop.fitting import fit, forecast, judge
+from isoflop.fitting import fit, forecast, judge, with_outcome
 from isoflop.fitting.isoflop import irreducible_loss, power_law, profiles
 
 BUDGETS = np.array([1.5e11, 5e11, 1.5e12])
@@ -250,11 +250,35 @@ class TestCautions:
         optimist = iso.Runs(runs.params, runs.tokens, runs.loss, runs.flops, {"loss_noise": np.full(15, 0.01)})
         assert "lack_of_fit" in {note.code for note in fit(optimist, "frontier").verdict.notes}
 
+    def test_copies_are_no_evidence(self):
+        runs, _ = planted_study(np.random.default_rng(0))
+        copied = iso.Runs(*(np.tile(c, 2) for c in (runs.params, runs.tokens, runs.loss, runs.flops)))
+        for found in (fit(copied, "frontier"), fit(copied)):
+            assert "repeated_rows" in {note.code for note in found.verdict.notes}, found.summary()
+
+    def test_a_missed_forecast_is_a_caution_of_the_fit_and_of_its_law(self):
+        runs, _ = planted_study(np.random.default_rng(0))
+        found = fit(runs, "frontier")
+        made = forecast(found, 4.5e12, 1e5)
+        missed = with_outcome(found, made, judge(made, "run", 2 * made.loss))
+        assert missed.verdict.notes[-1].code == "forecast_missed"
+        assert missed.law.caveats[-1] == missed.verdict.notes[-1].message
+        assert with_outcome(found, made, judge(made, "run", made.loss)) is found
+
+    def test_what_is_frozen_cannot_be_changed(self):
+        runs, _ = planted_study(np.random.default_rng(0))
+        found = fit(runs, "frontier")
+        for mapping in (found.law.coefficients, found.intervals):
+            with pytest.raises(TypeError):
+                mapping["a"] = 1.0
+        with pytest.raises(ValueError, match="read-only"):
+            found.law.draws["a"][0] = 1.0
+
     def test_the_cautions_travel_with_the_law(self):
         runs, _ = planted_study(np.random.default_rng(0))
         found = fit(runs, "frontier")
         assert found.law.caveats == tuple(note.message for note in found.verdict.notes)
-        assert any("E lies anywhere" in caveat for caveat in found.law.caveats)
+        assert any("E is not identified" in caveat for caveat in found.law.caveats)
 
     def test_without_draws_the_point_is_nearly_the_same_and_e_still_unknown(self):
         runs, _ = planted_study(np.random.default_rng(0))
@@ -269,12 +293,20 @@ class TestNoise:
         rng = np.random.default_rng(5)
         runs, _ = planted_study(rng, noise=0.0)
         seeds = [runs.loss + 0.02 * rng.standard_normal(15) for _ in range(30)]
-        repeated = iso.Runs(
-            np.tile(runs.params, 30), np.tile(runs.tokens, 30), np.concatenate(seeds), np.tile(runs.flops, 30)
-        )
+        columns = {"seed": np.arange(30).repeat(15)}
+        thirtyfold = [np.tile(column, 30) for column in (runs.params, runs.tokens, runs.flops)]
+        repeated = iso.Runs(thirtyfold[0], thirtyfold[1], np.concatenate(seeds), thirtyfold[2], columns)
         found = fit(repeated, "frontier")
         assert found.noise == pytest.approx(0.02, rel=0.1)  # 435 degrees of freedom: 3.4 % standard error
         assert "repeated runs" in found.noise_source
+
+    def test_runs_of_one_seed_are_no_repeats(self):
+        """Equal N, D and seed: something else was varied, a learning rate perhaps."""
+        runs, _ = planted_study(np.random.default_rng(5))
+        twice = [np.tile(column, 4) for column in (runs.params, runs.tokens, runs.loss, runs.flops)]
+        twice[2] = twice[2] + 0.2 * np.random.default_rng(0).random(60)
+        for columns in ({}, {"seed": np.zeros(60)}):
+            assert "repeated" not in fit(iso.Runs(*twice, columns), "frontier").noise_source
 
     def test_residuals_are_the_last_resort(self):
         runs, _ = planted_study(np.random.default_rng(5))

@@ -45,7 +45,7 @@ def runs() -> Runs:
             "seed": np.zeros(len(GRID)),
             "params_total": blocks + (2 * VOCABULARY + CONTEXT) * width,
             "params_non_embedding": blocks,
-            "loss_noise": np.full(len(GRID), 0.006),
+            "loss_noise": np.full(len(GRID), 0.014),
         },
         conventions=Conventions(
             ParamsConvention.MATRICES_AND_HEAD, FlopsConvention.EXACT_CAUSAL, LossUnit.NATS_PER_TOKEN

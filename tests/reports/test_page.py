@@ -76,7 +76,7 @@ def test_the_sections_stand_in_their_order(elements: Elements) -> None:
 def test_the_verdict_line_says_exponent_interval_evidence_and_cautions(elements: Elements, frontier: Fit) -> None:
     low, high = frontier.interval("a")
     text = elements.text()
-    assert f"[{low:.3f}, {high:.3f}] from 15 runs at 3 budgets: usable, with 2 cautions" in text
+    assert f"[{low:.2f}, {high:.2f}] from 15 runs at 3 budgets: usable, with 2 cautions" in text
     assert all(note.message in text for note in frontier.verdict.notes)
 
 

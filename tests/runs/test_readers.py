@@ -181,6 +181,7 @@ def put_run(study: Path, run_id: str, budget: float, width: int, **changes: Any)
     """A run folder as the trainer leaves it."""
     spec = {
         "schema": "isoflop.run_spec/1",
+        "purpose": "sweep",
         "budget": budget,
         "seed": 0,
         "shape": {"layers": 2, "d_model": width, "heads": 1},

@@ -11,12 +11,10 @@ import typer
 from isoflop import fitting
 from isoflop.cli.output import check_writable
 from isoflop.conventions import ParamsConvention
-from isoflop.errors import CheckFailed
+from isoflop.errors import CheckFailed, DataError
 from isoflop.fitting.fit import DRAWS, LEVEL
 from isoflop.laws import write_law
 from isoflop.runs import read_runs, with_convention
-
-REFUSED = 3
 
 
 class Approach(StrEnum):
@@ -68,7 +66,7 @@ def fit(
     typer.echo(found.to_json() if json else found.summary())
     leading = found if isinstance(found, fitting.Fit) else found.leading
     if leading.verdict.status == "refused":
-        return REFUSED
+        return DataError.exit_code
     if output is not None:
         write_law(leading.law, output)
     if strict and leading.verdict.status != "ok":

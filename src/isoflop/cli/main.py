@@ -79,9 +79,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command and exit with its code."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in words
-    signal.signal(
-        signal.SIGTERM, signal.default_int_handler
-    )  # a terminated study keeps its state as an interrupted one
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a terminated study keeps its state, as after Ctrl-C
     if not debug:
         sys.excepthook = _say_unexpected
     sys.exit(run([word for word in words if word != "--debug"], debug))

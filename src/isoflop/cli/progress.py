@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -12,11 +12,10 @@ from rich.live import Live
 from rich.table import Table
 
 from isoflop.quantities import format_flops
-from isoflop.study import RunState, State, time_left
+from isoflop.study import Progress, RunState, State, time_left
 from isoflop.training.spec import RunSpec
 
 REFRESH_SECONDS = 0.5
-Progress = Callable[[tuple[RunState, ...]], None]
 STYLES = {State.DONE: "green", State.RUNNING: "bold", State.FAILED: "red", State.DIVERGED: "red"}
 
 

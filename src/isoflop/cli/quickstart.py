@@ -12,11 +12,9 @@ import typer
 from isoflop import quickstart as loop
 from isoflop.cli.findings import as_dict, as_text
 from isoflop.cli.progress import watch
-from isoflop.errors import UsageError
+from isoflop.errors import DataError, UsageError
 from isoflop.quantities import read_flops
 from isoflop.sweeps.design import QUICKSTART_BUDGETS
-
-REFUSED = 3
 
 
 def quickstart(
@@ -48,7 +46,7 @@ def quickstart(
     with watch(wanted.workers, loop.expected_forecast(wanted)) as on_progress:
         findings = loop.quickstart(wanted, on_progress)
     typer.echo(json_module.dumps(as_dict(findings), indent=2, allow_nan=False) if json else as_text(findings))
-    return REFUSED if findings.frontier.verdict.status == "refused" else 0
+    return DataError.exit_code if findings.frontier.verdict.status == "refused" else 0
 
 
 def _budgets(text: str) -> tuple[float, ...]:

@@ -2,7 +2,7 @@
 
 from isoflop.fitting.counting import CountingRow, counting_row
 from isoflop.fitting.fit import Approaches, fit, fit_all
-from isoflop.fitting.forecast import Forecast, Outcome, forecast, judge
+from isoflop.fitting.forecast import Forecast, Outcome, forecast, judge, with_outcome
 from isoflop.fitting.result import Fit, Minimum, Note, Verdict
 
 __all__ = [
@@ -19,4 +19,5 @@ __all__ = [
     "fit_all",
     "forecast",
     "judge",
+    "with_outcome",
 ]

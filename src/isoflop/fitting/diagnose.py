@@ -13,6 +13,7 @@ from scipy.special import chdtrc
 from isoflop.fitting.noise import Noise
 from isoflop.fitting.objective import FloatArray
 from isoflop.fitting.result import Minimum, Note, Span, Verdict
+from isoflop.quantities import format_flops, format_interval
 from isoflop.runs import Runs
 
 RAY = 0.1
@@ -21,6 +22,8 @@ DEAD_SHARE = 1e-4
 """A term that makes up less of every run's loss than this is not seen by the data."""
 SAME_LEVEL = 0.01
 """Values of N or D within 1 % are one."""
+POOR = 0.05
+"""Training runs repeat to a per cent or so; a residual of 5 % of the loss is no noise."""
 MISFIT = 1.5
 """A residual this many times the noise between seeds is the form's, not the noise's."""
 UNLIKELY = 0.01
@@ -36,7 +39,9 @@ def judged(notes: Sequence[Note], refused: bool = False) -> Verdict:
 
 
 def too_few_runs(count: int, needed: int) -> Note:
-    return Note("too_few_runs", f"{count} runs cannot carry {needed - 1} coefficients: give at least {needed} runs.")
+    return Note(
+        "too_few_runs", f"{count} runs cannot carry the five coefficients of a surface: give at least {needed} runs."
+    )
 
 
 def one_ray(runs: Runs) -> Note | None:
@@ -119,8 +124,8 @@ def irreducible_not_identified(interval: Span, lowest: float) -> Note | None:
         return None
     return Note(
         "E_not_identified",
-        f"E lies anywhere from {low:.2f} to {high:.2f}: the runs do not identify it, and losses extrapolated "
-        "with it are guesses; add budgets until they span two decades or more.",
+        f"E is not identified, its interval runs from {low:.2f} to {high:.2f}: losses extrapolated with it are "
+        "guesses; add larger budgets, two decades of them or more.",
     )
 
 
@@ -143,9 +148,15 @@ def asymptote_not_seen(runs: Runs, interval: Span | None) -> Note | None:
 
 
 def lack_of_fit(residual: float, runs: Runs) -> Note | None:
-    """The form misses the runs by more than the noise that the table says it has."""
+    """The form misses the runs: by more than the noise that the table states, or by more than any noise."""
     if "loss_noise" not in runs.columns:
-        return None
+        if residual < POOR:
+            return None
+        return Note(
+            "lack_of_fit",
+            f"the form misses the runs by {residual:.0%}: it is not their law; look for runs of another kind among "
+            "them (--where), or for columns that are not what they seem.",
+        )
     noise = float(np.median(np.asarray(runs.columns["loss_noise"], float) / runs.loss))
     if residual < MISFIT * noise:
         return None
@@ -190,7 +201,9 @@ def edge_minimum(minimum: Minimum) -> Note:
 
 
 def no_minima(minima: Sequence[Minimum]) -> Note:
-    reasons = "; ".join(minimum.reason for minimum in minima if minimum.reason)
+    given = [minimum.reason for minimum in minima if minimum.reason]
+    more = f"; and {len(given) - 3} more" if len(given) > 3 else ""
+    reasons = "; ".join(given[:3]) + more
     found = sum(minimum.interior for minimum in minima)
     return Note(
         "no_interior_minimum",
@@ -227,6 +240,35 @@ def bent_frontier(misfit: float, freedom: int) -> Note | None:
 
 def two_minima() -> Note:
     return Note("two_minima", "two minima make a line that nothing checks; add a third budget.")
+
+
+def forecast_missed(flops: float, interval: Span, loss: float, level: float) -> Note:
+    return Note(
+        "forecast_missed",
+        f"its own forecast failed: one run at {format_flops(flops)} FLOPs should have ended in "
+        f"{format_interval(*interval)} ({level:.0%}) and ended at {loss:.3f}; beyond the data its intervals are too "
+        "narrow, so do not plan with them: add budgets there.",
+    )
+
+
+def repeated_rows(runs: Runs) -> Note | None:
+    """Rows that are the same to the last digit are copies, and a bootstrap takes them for evidence."""
+    rows = np.stack([runs.params, runs.tokens, runs.flops, runs.loss], axis=1)
+    copies = len(rows) - len(np.unique(rows, axis=0))
+    if not copies:
+        return None
+    noun = "row repeats" if copies == 1 else "rows repeat"
+    return Note(
+        "repeated_rows",
+        f"{copies} {noun} another to the last digit of the loss, which makes the intervals too narrow; "
+        "remove the copies.",
+    )
+
+
+def no_draws() -> Note:
+    return Note(
+        "no_draws", "no draws were asked for, so nothing here has an interval; ask for some before you rely on it."
+    )
 
 
 def noise_unknown() -> Note:

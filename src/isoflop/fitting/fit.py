@@ -71,8 +71,11 @@ class Approaches:
 
     @property
     def leading(self) -> Fit:
-        """The surface where it has a law, else the profiles: what a single answer is taken from."""
-        return self.profiles if self.surface.fitted is None else self.surface
+        """What a single answer is taken from: the surface, unless it was refused or misses its own runs."""
+        missed = any(note.code == "lack_of_fit" for note in self.surface.verdict.notes)
+        if self.surface.fitted is None or (missed and self.profiles.fitted is not None):
+            return self.profiles
+        return self.surface
 
     def to_dict(self) -> dict[str, Any]:
         """The leading fit's object, and under ``approaches`` the exponents of each approach."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
 
 from isoflop.errors import UsageError
+from isoflop.fitting import diagnose
 from isoflop.fitting.result import Fit, Span
 from isoflop.fitting.uncertainty import interval
 
@@ -101,3 +102,12 @@ def judge(forecast: Forecast, run_id: str, loss: float) -> Outcome:
     """Compare a forecast with the run that tests it."""
     low, high = forecast.run_interval
     return Outcome(run_id=run_id, loss=loss, error=(forecast.loss - loss) / loss, inside=low <= loss <= high)
+
+
+def with_outcome(fit: Fit, forecast: Forecast, outcome: Outcome) -> Fit:
+    """The fit with what its forecast's test has shown: a caution, in its verdict and its law, if it missed."""
+    if outcome.inside or fit.fitted is None:
+        return fit
+    note = diagnose.forecast_missed(forecast.flops, forecast.run_interval, outcome.loss, forecast.level)
+    law = replace(fit.fitted, caveats=(*fit.fitted.caveats, note.message))
+    return replace(fit, verdict=diagnose.judged([*fit.verdict.notes, note]), fitted=law)

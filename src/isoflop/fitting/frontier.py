@@ -173,6 +173,8 @@ def _notes(
         diagnose.stragglers(left_over) if left_over else None,
         diagnose.two_minima() if len(interior) == 2 else None,
         diagnose.short_span(flops),
+        diagnose.repeated_rows(runs),
+        None if asked else diagnose.no_draws(),
         diagnose.noise_unknown() if asked and noise is None else None,
         diagnose.parabolas_miss(*_misfit(runs, interior), noise),
         bent,

@@ -11,6 +11,9 @@ from isoflop.fitting.objective import FloatArray
 from isoflop.fitting.result import Minimum
 from isoflop.runs import Runs
 
+FEWEST_FREEDOM = 3
+"""Below three degrees of freedom a standard deviation is itself unknown to a factor of two."""
+
 
 @dataclass(frozen=True)
 class Noise:
@@ -35,22 +38,27 @@ class Noise:
 def seed_noise(runs: Runs, minima: Sequence[Minimum]) -> Noise | None:
     """The best measurement of the noise that the table allows.
 
-    In order of trust: repeated runs (same N and D), a ``loss_noise`` column that carries a measurement
-    made elsewhere, the residuals about the parabolas (which also hold the parabola's misfit). None when
-    the parabolas go through their runs exactly.
+    In order of trust: repeated runs (same N and D, different ``seed``), a ``loss_noise`` column that
+    carries a measurement made elsewhere, the residuals about the parabolas (which also hold the
+    parabola's misfit). None when there is none of these.
     """
     return _from_repeats(runs) or _from_column(runs) or _from_residuals(runs, minima)
 
 
 def _from_repeats(runs: Runs) -> Noise | None:
-    cells = np.unique(np.stack([runs.params, runs.tokens]), axis=1, return_inverse=True)[1]
-    counts = np.bincount(cells)
-    means = np.bincount(cells, runs.loss) / counts
-    freedom = int((counts - 1).sum())
-    if freedom < 3:  # below this a standard deviation is itself unknown to a factor of two
+    """From cells of equal N and D whose runs all have different seeds; equal seeds were varied in something else."""
+    if "seed" not in runs.columns:
         return None
-    value = float(np.sqrt(((runs.loss - means[cells]) ** 2).sum() / freedom))
-    return Noise(value, f"{freedom + int((counts > 1).sum())} repeated runs", freedom) if value > 0 else None
+    cells = np.unique(np.stack([runs.params, runs.tokens]), axis=1, return_inverse=True)[1]
+    squares, freedom, count = 0.0, 0, 0
+    for cell in np.flatnonzero(np.bincount(cells) > 1):
+        rows = np.flatnonzero(cells == cell)
+        if np.unique(runs.columns["seed"][rows]).size == rows.size:
+            squares += float(((runs.loss[rows] - runs.loss[rows].mean()) ** 2).sum())
+            freedom, count = freedom + rows.size - 1, count + rows.size
+    if freedom < FEWEST_FREEDOM or not squares:
+        return None
+    return Noise(float(np.sqrt(squares / freedom)), f"{count} repeated runs", freedom)
 
 
 def _from_column(runs: Runs) -> Noise | None:
@@ -67,5 +75,5 @@ def _from_residuals(runs: Runs, minima: Sequence[Minimum]) -> Noise | None:
             used = np.array(minimum.used)
             squares += float(((runs.loss[used] - minimum.loss_at(runs.params[used])) ** 2).sum())
             freedom += used.size - 3
-    value = float(np.sqrt(squares / freedom)) if freedom else 0.0
+    value = float(np.sqrt(squares / freedom)) if freedom >= FEWEST_FREEDOM else 0.0
     return Noise(value, "the residuals about the parabolas", freedom, of_residuals=True) if value > 0 else None

@@ -19,7 +19,8 @@ EXPONENTS = np.geomspace(0.1, 1.2, 8)
 """Start grid for alpha and beta: published exponents lie between .05 and .6."""
 AGREE = 1e-6
 ENOUGH_AGREEMENT = 0.1
-MIN_RUNS = 6
+MIN_RUNS = 8
+"""Five coefficients, and three degrees of freedom to see a misfit by."""
 SURFACES = ("chinchilla",)
 FLAT = 1e-2
 """Starts that agree on the objective agree on the law when its logarithms differ by less than this."""
@@ -185,6 +186,8 @@ def _reservations(
     level: float,
 ) -> list[Note]:
     notes = [diagnose.dead_asymptote()] if "E" in _dead_terms(theta, logs) else []
+    if joint is None:
+        notes.append(diagnose.no_draws())
     if lost > FEW_LOST:
         notes.append(diagnose.lost_draws(lost))
     span = None
@@ -195,5 +198,10 @@ def _reservations(
             if correlation > 0.99:
                 notes.append(diagnose.correlated(amplitude, exponent, correlation))
     unidentified = diagnose.asymptote_not_seen(runs, span)
-    misfit = diagnose.lack_of_fit(residual, runs)
-    return notes + [note for note in (unidentified, misfit, diagnose.short_span(runs.flops)) if note]
+    possible = (
+        unidentified,
+        diagnose.lack_of_fit(residual, runs),
+        diagnose.short_span(runs.flops),
+        diagnose.repeated_rows(runs),
+    )
+    return notes + [note for note in possible if note]

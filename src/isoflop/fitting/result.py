@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, Literal
 
 import numpy as np
@@ -133,6 +134,9 @@ class Fit:
     noise_source: str = ""
     noise_draws: FloatArray | None = None
     intervals: Mapping[str, Span] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "intervals", MappingProxyType(dict(self.intervals)))
 
     @property
     def law(self) -> Law:

@@ -55,11 +55,12 @@ def _numbers(fit: Fit) -> list[str]:
     """A line per coefficient, the allocation exponents first: they are what a fit is made for."""
     a, b = fit.allocation or (None, None)
     values = {"a": a, "b": b, **fit.law.coefficients}
-    meanings = {"a": "N* ∝ C^a", "b": "D* ∝ C^b", "gamma": "L* - E ∝ C^-gamma"}
+    meanings = {"a": "N* ∝ C^a", "b": "D* ∝ C^b", "gamma": "L* - E ∝ C^-gamma", "P": "pivot of the next, fixed"}
+    known = {name: span for name, span in fit.intervals.items() if name != "P"}
     return [
-        f"  {name:<6} {format_estimate(value, fit.intervals.get(name)):<26} {meanings.get(name, '')}".rstrip()
+        f"  {name:<6} {format_estimate(value, known.get(name)):<26} {meanings.get(name, '')}".rstrip()
         for name, value in values.items()
-        if value is not None and name != "P"  # the pivot is a choice, not a finding
+        if value is not None
     ]
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import math
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -33,17 +35,19 @@ def law_from_toml(text: str, where: str, families: Mapping[str, Family]) -> Law:
     family = families.get(str(name))
     if family is None:
         raise UsageError(f"{where} is of family {name!r}; this isoflop knows {', '.join(sorted(families))}.")
-    coefficients = _numbers(table.get("coefficients", {}), family, where)
+    caveats = table.get("caveats", [])
+    if not isinstance(caveats, list):
+        raise UsageError(f"{where} says caveats = {caveats!r}; write a list of sentences.")
     return Law(
-        id=table["id"],
-        title=table.get("title", ""),
+        id=_word(table, "id", where),
+        title=_word({"title": "", **table}, "title", where),
         family=family,
-        coefficients=coefficients,
-        conventions=Conventions.from_dict(table.get("conventions", {})),
-        fitted_range=FittedRange(**{key: (low, high) for key, (low, high) in table.get("fitted_range", {}).items()}),
-        source=Source(**table.get("source", {"title": "", "where": ""})),
-        caveats=tuple(table.get("caveats", ())),
-        draws=_draws(table.get("draws"), family, where),
+        coefficients=_coefficients(_section(table, "coefficients", family.names, where), family, where),
+        conventions=_conventions(_section(table, "conventions", _names(Conventions), where), where),
+        fitted_range=_fitted_range(_section(table, "fitted_range", _names(FittedRange), where), where),
+        source=_source(_section(table, "source", _names(Source), where), where),
+        caveats=tuple(map(str, caveats)),
+        draws=_draws(_section(table, "draws", family.names, where), family, where) if "draws" in table else None,
     )
 
 
@@ -73,17 +77,71 @@ def write_law(law: Law, path: Path | str) -> None:
     write_atomic(Path(path), law_to_toml(law))
 
 
-def _numbers(table: Mapping[str, Any], family: Family, where: str) -> dict[str, float]:
-    missing = [name for name in family.names if name not in table]
+def _names(kind: type[Conventions | FittedRange | Source]) -> tuple[str, ...]:
+    return tuple(field.name for field in fields(kind))
+
+
+def _section(table: Mapping[str, Any], name: str, known: Sequence[str], where: str) -> Mapping[str, Any]:
+    """The table called ``name``, empty where there is none, with no key that is not known."""
+    section = table.get(name, {})
+    if not isinstance(section, dict):
+        raise UsageError(f"{where} says {name} = {section!r}; write it as a table, [{name}].")
+    unknown = [key for key in section if key not in known]
+    if unknown:
+        raise UsageError(f"{where} has {unknown[0]!r} in [{name}]; there belong {', '.join(known)}.")
+    return section
+
+
+def _word(table: Mapping[str, Any], key: str, where: str) -> str:
+    value = table.get(key)
+    if not isinstance(value, str):
+        seen = f"says {key} = {value!r}" if key in table else f"has no {key}"
+        raise UsageError(f'{where} {seen}; write words in quotes, as in {key} = "mine".')
+    return value
+
+
+def _number(value: Any, key: str, where: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+        raise UsageError(f"{where} says {key} = {value!r}, which is not a finite number.")
+    return float(value)
+
+
+def _coefficients(section: Mapping[str, Any], family: Family, where: str) -> dict[str, float]:
+    missing = [name for name in family.names if name not in section]
     if missing:
         raise UsageError(f"{where} lacks the coefficient {', '.join(missing)} of the family {family.name}.")
-    return {name: float(table[name]) for name in family.names}
+    return {name: _number(section[name], name, where) for name in family.names}
 
 
-def _draws(table: Mapping[str, Any] | None, family: Family, where: str) -> dict[str, FloatArray] | None:
-    if table is None:
-        return None
-    draws = {name: np.asarray(table.get(name, ()), dtype=np.float64) for name in family.names}
+def _conventions(section: Mapping[str, Any], where: str) -> Conventions:
+    try:
+        return Conventions.from_dict({key: _word(section, key, where) for key in section})
+    except ValueError as error:
+        raise UsageError(f"{where}, in [conventions]: {error}; isoflop laws ID shows how one is written.") from None
+
+
+def _fitted_range(section: Mapping[str, Any], where: str) -> FittedRange:
+    spans = {}
+    for key, ends in section.items():
+        if not isinstance(ends, list) or len(ends) != 2:
+            raise UsageError(
+                f"{where} says {key} = {ends!r} in [fitted_range]; write the two ends, as in [1e18, 1e21]."
+            )
+        spans[key] = (_number(ends[0], key, where), _number(ends[1], key, where))
+    return FittedRange(**spans)
+
+
+def _source(section: Mapping[str, Any], where: str) -> Source:
+    return Source(**{"title": "", "where": ""} | {key: _word(section, key, where) for key in section})
+
+
+def _draws(section: Mapping[str, Any], family: Family, where: str) -> dict[str, FloatArray]:
+    draws = {}
+    for name in family.names:
+        column = section.get(name, [])
+        if not isinstance(column, list):
+            raise UsageError(f"{where} says {name} = {column!r} in [draws]; write a list of numbers.")
+        draws[name] = np.array([_number(value, name, where) for value in column], dtype=np.float64)
     if len({column.size for column in draws.values()}) != 1 or not draws[family.names[0]].size:
         raise UsageError(f"{where} has draws of unequal length; they are joint, one row per law.")
     return draws

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -47,6 +48,13 @@ class Source:
     verified: str = ""
 
 
+def _frozen(column: FloatArray) -> FloatArray:
+    """A private copy that nobody can write to."""
+    copy = np.array(column, dtype=np.float64)
+    copy.setflags(write=False)
+    return copy
+
+
 @dataclass(frozen=True, eq=False)
 class Law:
     """A family with numbers.
@@ -72,6 +80,11 @@ class Law:
     source: Source = field(default_factory=lambda: Source(title="", where=""))
     caveats: tuple[str, ...] = ()
     draws: Mapping[str, FloatArray] | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "coefficients", MappingProxyType(dict(self.coefficients)))
+        if self.draws is not None:
+            object.__setattr__(self, "draws", MappingProxyType({k: _frozen(v) for k, v in self.draws.items()}))
 
     def predict(self, params: ArrayLike, tokens: ArrayLike) -> FloatArray:
         """Loss at N parameters and D tokens; the inputs broadcast."""

@@ -129,6 +129,10 @@ def _uncertainty_notes(rows: Sequence[PlanRow]) -> tuple[str, ...]:
             "like yours, or fit your own (isoflop fit)."
         )
     bare = [row.law for row in rows if row.intervals is None]
-    if bare:
-        notes.append(f"No interval for {', '.join(bare)}: published as point values; a law that you fit has one.")
+    published = [law for law in bare if law in laws.catalogue()]
+    if published:
+        notes.append(f"No interval for {', '.join(published)}: published as point values; a law that you fit has one.")
+    drawless = [law for law in bare if law not in published]
+    if drawless:
+        notes.append(f"No interval for {', '.join(drawless)}: without joint draws; fit again with some (--draws 4000).")
     return tuple(notes)

@@ -14,12 +14,13 @@ This is the only place where design, recipe, executor and run folders meet.
 """
 
 from isoflop.study._folder import Study, StudyFacts, create_study, open_study
-from isoflop.study._run import TRAINER, run_study
+from isoflop.study._run import TRAINER, Progress, run_study
 from isoflop.study._specs import predicted_seconds, run_spec, run_specs
 from isoflop.study._states import RunState, State, time_left
 
 __all__ = [
     "TRAINER",
+    "Progress",
     "RunState",
     "State",
     "Study",

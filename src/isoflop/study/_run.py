@@ -32,16 +32,22 @@ Progress = Callable[[tuple[RunState, ...]], None]
 
 
 def run_study(
-    study: Study, executor: Executor, *, on_progress: Progress | None = None, command: Sequence[str] = TRAINER
+    study: Study,
+    executor: Executor,
+    *,
+    runs: Collection[str] | None = None,
+    on_progress: Progress | None = None,
+    command: Sequence[str] = TRAINER,
 ) -> tuple[RunState, ...]:
-    """Train every run that has no result, the longest first, and return where all runs stand.
+    """Train every run that has no result, the longest first, and return where the runs stand.
 
-    ``on_progress`` is called several times a second with the state of every run. Ctrl-C stops the jobs
-    after a checkpoint and is raised as Interrupted; RunsFailed names the runs that did not finish, with
-    the others kept. Either way the next call goes on. UsageError when another process runs this study.
+    ``runs`` names the runs to see to; without it, all of the study. ``on_progress`` is called several
+    times a second with their states. Ctrl-C stops the jobs after a checkpoint and is raised as
+    Interrupted; RunsFailed names the runs that did not finish, with the others kept. Either way the next
+    call goes on. UsageError when another process runs this study.
     """
     with supervise(study.folder):
-        watch = _Watch(study, executor, tuple(command))
+        watch = _Watch(study, executor, tuple(command), runs)
         try:
             watch.submit()
             while watch.refresh():
@@ -68,11 +74,13 @@ class _Watch:
     Only runs that are under way are read again, so that a poll costs little in a study of thousands.
     """
 
-    def __init__(self, study: Study, executor: Executor, command: tuple[str, ...]) -> None:
+    def __init__(
+        self, study: Study, executor: Executor, command: tuple[str, ...], runs: Collection[str] | None
+    ) -> None:
         self._study = study
         self._executor = executor
         self._command = command
-        self._states = {state.run_id: state for state in study.states()}
+        self._states = {state.run_id: state for state in study.states() if runs is None or state.run_id in runs}
         self._jobs: dict[str, Job] = {}
 
     def states(self) -> tuple[RunState, ...]:

@@ -3,7 +3,8 @@
 torch.mm goes to MKL. The wheel also carries oneDNN, whose kernels use AVX-512 on AMD where MKL's stay
 with AVX2: twice the rate there from 64 columns on, the same rate on Intel. torch offers oneDNN's product
 of plain tensors only as the operator that its compiler emits, so it is called by that name, where it
-exists; everywhere else, and for small products, which its set-up costs more than it gains, there is mm.
+exists (tried with torch 2.13, the least that the extra "train" asks for: the name is private, and may
+change); everywhere else, and for small products, whose set-up costs more than it gains, there is mm.
 """
 
 from __future__ import annotations

@@ -1,0 +1,225 @@
+"""The loop on planted runs: what is written when, and what a second call, a failure or a divergence does to it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from isoflop.cli.findings import as_dict, as_text
+from isoflop.errors import DataError, RunsFailed, UsageError
+from isoflop.quickstart import Quickstart, quickstart
+from isoflop.runs import read_runs
+from isoflop.training.spec import FORECAST, RunSpec
+
+if TYPE_CHECKING:
+    from conftest import PlantedExecutor
+
+DERIVED = ("runs.csv", "law.toml", "forecast.json", "outcome.json", "report.html")
+
+
+def derived(out: Path) -> dict[str, bytes]:
+    return {name: (out / name).read_bytes() for name in DERIVED if (out / name).exists()}
+
+
+def fate_of_forecast(fate: str):
+    return lambda spec: fate if spec.purpose == FORECAST else "done"
+
+
+def change_a_run(out: Path) -> None:
+    """Another loss for one run of the sweep, as if it had been trained again on another machine."""
+    path = next(iter(sorted(out.glob("runs/b5e11-*/result.json"))))
+    facts = json.loads(path.read_text())
+    path.write_text(json.dumps(facts | {"loss": facts["loss"] + 0.002}))
+
+
+def test_it_finds_the_planted_frontier_and_forecasts_the_planted_loss(
+    wanted: Quickstart, planted: PlantedExecutor
+) -> None:
+    there_before: list[str] = []
+
+    def look(spec: RunSpec) -> None:
+        if spec.purpose == FORECAST:
+            there_before.extend(derived(wanted.out))
+
+    planted.before = look
+    findings = quickstart(wanted)
+    assert there_before == ["runs.csv", "law.toml", "forecast.json", "report.html"]
+    assert set(derived(wanted.out)) == set(DERIVED)
+    assert len(planted.trained) == 16
+    low, high = findings.frontier.interval("a")
+    assert low < planted.truth["a"] < high
+    assert [str(row.convention) for row in findings.counting] == ["non_embedding", "matrices_and_head", "total"]
+    assert findings.forecast is not None
+    assert findings.forecast.flops == 4.5e12
+    optimum = planted.truth["N_P"] * 9 ** planted.truth["a"]
+    assert findings.forecast.params_interval[0] < optimum < findings.forecast.params_interval[1]
+    assert findings.outcome is not None
+    assert findings.outcome.inside
+    assert len(findings.runs) == 16
+    assert not findings.runs_changed
+
+
+def test_the_same_command_twice_does_nothing_twice(wanted: Quickstart, planted: PlantedExecutor) -> None:
+    quickstart(wanted)
+    before, trained = derived(wanted.out), list(planted.trained)
+    again = quickstart(wanted)
+    assert planted.trained == trained
+    assert derived(wanted.out) == before
+    assert again.outcome is not None
+
+
+def test_a_forecast_whose_test_has_ended_is_never_written_anew(wanted: Quickstart, planted: PlantedExecutor) -> None:
+    quickstart(wanted)
+    before, trained = derived(wanted.out), list(planted.trained)
+    change_a_run(wanted.out)
+    findings = quickstart(wanted)
+    after = derived(wanted.out)
+    assert planted.trained == trained
+    assert after["forecast.json"] == before["forecast.json"]
+    assert after["outcome.json"] == before["outcome.json"]
+    assert after["law.toml"] != before["law.toml"]
+    assert "the runs have changed since it was written" in as_text(findings)
+    assert as_dict(findings)["runs_changed"] is True
+    assert b"The runs have changed since" in after["report.html"]
+
+
+def test_changed_runs_make_a_new_forecast_while_its_test_has_not_ended(
+    wanted: Quickstart, planted: PlantedExecutor
+) -> None:
+    planted.fate = fate_of_forecast("failed")
+    with pytest.raises(RunsFailed):
+        quickstart(wanted)
+    before = derived(wanted.out)["forecast.json"]
+    change_a_run(wanted.out)
+    planted.fate = lambda spec: "done"
+    findings = quickstart(wanted)
+    assert derived(wanted.out)["forecast.json"] != before
+    assert not findings.runs_changed
+    assert findings.outcome is not None
+
+
+def test_no_forecast_is_made_after_its_test(wanted: Quickstart, planted: PlantedExecutor) -> None:
+    quickstart(wanted)
+    (wanted.out / "forecast.json").unlink()
+    findings = quickstart(wanted)
+    assert findings.forecast is None
+    assert set(derived(wanted.out)) == {"runs.csv", "law.toml", "report.html"}
+    assert "No forecast: its test, b4.5e12-" in as_text(findings)
+    assert len(planted.trained) == 16
+
+
+def test_a_failed_forecast_run_leaves_the_answer_and_is_tried_again_alone(
+    wanted: Quickstart, planted: PlantedExecutor
+) -> None:
+    planted.fate = fate_of_forecast("failed")
+    with pytest.raises(RunsFailed, match=r"1 of 16 runs failed: b4\.5e12-.* \(MemoryError: planted\).* report so far"):
+        quickstart(wanted)
+    assert set(derived(wanted.out)) == {"runs.csv", "law.toml", "forecast.json", "report.html"}
+    assert b"stands untested" in derived(wanted.out)["report.html"]
+    without = quickstart(replace(wanted, verify=False))
+    assert len(planted.trained) == 16
+    assert without.forecast is None
+    planted.fate = lambda spec: "done"
+    assert quickstart(wanted).outcome is not None
+    assert len(planted.trained) == 17
+
+
+def test_a_diverged_forecast_run_is_said_to_have_diverged(wanted: Quickstart, planted: PlantedExecutor) -> None:
+    wanted.out.mkdir()
+    (wanted.out / "outcome.json").write_text("{}")  # of an earlier run that ended otherwise
+    planted.fate = fate_of_forecast("diverged")
+    findings = quickstart(wanted)
+    assert findings.outcome is None
+    assert "diverged: it has no loss, so the forecast stands untested" in as_text(findings)
+    assert as_dict(findings)["forecast_run"]["state"] == "diverged"
+    assert not (wanted.out / "outcome.json").exists()
+    assert b"it diverged" in derived(wanted.out)["report.html"]
+
+
+def test_a_diverged_run_is_in_the_table_and_not_in_the_fit(wanted: Quickstart, planted: PlantedExecutor) -> None:
+    planted.fate = lambda spec: "diverged" if spec.shape.d_model == 96 else "done"
+    findings = quickstart(replace(wanted, verify=False))
+    assert len(findings.frontier.runs) == 14
+    (dropped,) = read_runs(wanted.out / "runs.csv").dropped
+    assert dropped.run_id.startswith("b1.5e12-d096")
+    assert dropped.reason == "its state is 'diverged', not 'done'"
+    assert read_runs(wanted.out / "runs.csv").digest() == read_runs(wanted.out).digest()
+
+
+def test_when_all_diverge_there_is_a_table_and_no_law(wanted: Quickstart, planted: PlantedExecutor) -> None:
+    planted.fate = lambda spec: "diverged"
+    with pytest.raises(DataError, match=r"all 15 runs in .* diverged"):
+        quickstart(wanted)
+    table = (wanted.out / "runs.csv").read_text()
+    assert table.count(",diverged,") == 15
+    assert set(derived(wanted.out)) == {"runs.csv"}
+
+
+def test_a_failure_is_told_even_when_all_others_diverged(wanted: Quickstart, planted: PlantedExecutor) -> None:
+    planted.fate = lambda spec: "failed" if spec.shape.d_model == 96 else "diverged"
+    with pytest.raises(RunsFailed, match="1 of 15 runs failed"):
+        quickstart(wanted)
+    assert (wanted.out / "runs.csv").read_text().count(",diverged,") == 14
+
+
+def test_a_refused_law_is_reported_and_an_older_one_goes(wanted: Quickstart, planted: PlantedExecutor) -> None:
+    wanted.out.mkdir()
+    (wanted.out / "law.toml").write_text("of runs that have been replaced since")
+    planted.truth["N_P"] = 1.0  # every best run is the smallest
+    findings = quickstart(wanted)
+    assert findings.frontier.verdict.status == "refused"
+    assert findings.forecast is None
+    assert set(derived(wanted.out)) == {"runs.csv", "report.html"}
+    assert "isoflop plan" not in as_text(findings)
+    assert len(planted.trained) == 15
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"workers": 0}, "0 workers can run nothing"),
+        ({"seed": -1}, "a seed of -1"),
+        ({"budgets": (5e11, 5e11)}, "a law needs 2 budgets or more, and there is 1"),
+        ({"widths": (16, 32)}, "a minimum needs 3 widths or more, and there are 2"),
+        ({"widths": (16, 24, 31)}, "a width of 31"),
+        ({"budgets": (1e8, 5e11), "widths": (16, 24, 32)}, "needs 20; give a larger budget"),
+        ({"text": Path("nowhere")}, "there is no folder nowhere"),
+    ],
+)
+@pytest.mark.usefixtures("planted")
+def test_what_cannot_be_run_is_refused_before_anything_is_made(
+    wanted: Quickstart, change: dict[str, object], named: str
+) -> None:
+    with pytest.raises(UsageError, match=named):
+        quickstart(replace(wanted, **change))
+    assert not wanted.out.exists()
+
+
+@pytest.mark.usefixtures("planted")
+def test_too_little_text_leaves_nothing_behind(wanted: Quickstart, tmp_path: Path) -> None:
+    (tmp_path / "text").mkdir()
+    (tmp_path / "text" / "note.txt").write_text("a word " * 1000)
+    with pytest.raises(DataError, match="usable text"):
+        quickstart(replace(wanted, text=tmp_path / "text"))
+    assert not wanted.out.exists()
+
+
+@pytest.mark.usefixtures("planted")
+def test_an_out_that_is_no_folder_is_refused(wanted: Quickstart, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("here")
+    for out in (tmp_path / "file", tmp_path / "file" / "study", tmp_path / ("x" * 300)):
+        with pytest.raises(UsageError, match=r"cannot write to .*; choose another --out"):
+            quickstart(replace(wanted, out=out))
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+@pytest.mark.usefixtures("planted")
+def test_without_torch_it_says_what_to_install(wanted: Quickstart, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("isoflop.quickstart.find_spec", lambda name: None if name == "torch" else name)
+    with pytest.raises(UsageError, match=r"pip install 'isoflop\[train\]'"):
+        quickstart(wanted)
+    assert not wanted.out.exists()

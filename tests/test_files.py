@@ -1,6 +1,8 @@
 """A file is there whole or not at all, and what a kill leaves behind goes away."""
 
+import errno
 import os
+import stat
 import time
 
 import pytest
@@ -31,3 +33,22 @@ def test_leftovers_go_and_a_write_under_way_stays(tmp_path):
     remove_leftovers(tmp_path)
     assert not old.exists()
     assert young.exists()
+
+
+@pytest.mark.parametrize(("number", "raised"), [(errno.EINVAL, False), (errno.ENOTSUP, False), (errno.EIO, True)])
+def test_a_folder_that_cannot_be_forced_does_not_undo_a_write(tmp_path, monkeypatch, number, raised):
+    force = os.fsync
+
+    def only_files(handle):
+        if stat.S_ISDIR(os.fstat(handle).st_mode):
+            raise OSError(number, os.strerror(number))
+        force(handle)
+
+    monkeypatch.setattr(os, "fsync", only_files)
+    target = tmp_path / "law.toml"
+    if raised:
+        with pytest.raises(OSError, match="error"):
+            write_atomic(target, "new")
+    else:
+        write_atomic(target, "new")
+    assert target.read_text() == "new"

@@ -6,6 +6,7 @@ import errno
 import os
 import secrets
 import time
+from contextlib import suppress
 from pathlib import Path
 
 
@@ -40,8 +41,9 @@ def remove_leftovers(folder: Path) -> None:
     Only those older than a minute: a younger one may be another process's write, under way.
     """
     for leftover in folder.glob(".*.tmp"):
-        if time.time() - leftover.stat().st_mtime > 60:
-            leftover.unlink(missing_ok=True)
+        with suppress(FileNotFoundError):  # such a write, finished since the folder was listed
+            if time.time() - leftover.stat().st_mtime > 60:
+                leftover.unlink()
 
 
 def _sync_folder(folder: Path) -> None:

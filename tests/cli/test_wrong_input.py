@@ -23,6 +23,18 @@ def one_budget() -> str:
     return HEADER + "".join(f"{n},{d},{value}\n" for n, d, value in zip(N, D, loss, strict=True))
 
 
+LAW = """
+schema = "isoflop.law/1"
+id = "mine"
+family = "chinchilla"
+[coefficients]
+E = 1.8
+A = 480.0
+B = 2100.0
+alpha = 0.35
+beta = 0.37
+"""
+
 TABLES = {
     "empty.csv": "",
     "header.csv": HEADER,
@@ -32,9 +44,17 @@ TABLES = {
     "two.csv": TWO_RUNS,
     "one_budget.csv": one_budget(),
     "other_names.csv": "n_params,tokens,loss\n1e8,2e9,3.1\n",
+    "budget_word.csv": "params,tokens,loss,budget\n1e8,2e9,3.1,large\n2e8,1e9,3.0,large\n",
+    "budget_blank.csv": "params,tokens,loss,budget\n1e8,2e9,3.1,1e18\n2e8,1e9,3.0,\n",
+    "noise_word.csv": "params,tokens,loss,loss_noise\n1e8,2e9,3.1,some\n",
+    "noise_zero.csv": "params,tokens,loss,loss_noise\n1e8,2e9,3.1,0\n",
+    "noise_negative.csv": "params,tokens,loss,loss_noise\n1e8,2e9,3.1,-0.01\n",
     "notes.txt": "3.1",
     "law.toml": "schema = 'something else'\n",
     "broken.toml": "= [",
+    "nameless.toml": LAW.replace('id = "mine"', ""),
+    "convention.toml": LAW + '[conventions]\nparams = "most"\n',
+    "nan.toml": LAW.replace("alpha = 0.35", "alpha = nan"),
 }
 
 # command, exit code, what the sentence must name
@@ -53,6 +73,13 @@ CASES = [
     ("fit two.csv --family chinchila", 2, "called 'chinchila'; did you mean 'chinchilla'"),
     ("fit two.csv --approach 7", 2, "'7'"),
     ("fit two.csv --draws -5", 2, "-5 draws"),
+    ("fit two.csv --draws 1", 2, "1 draws"),
+    ("fit two.csv --seed -1", 2, "a seed of -1"),
+    ("fit budget_word.csv", 2, "row 2, column 'budget' says 'large', which is not a number"),
+    ("fit budget_blank.csv", 2, "row 3, column 'budget' is empty"),
+    ("fit noise_word.csv", 2, "row 2, column 'loss_noise' says 'some'"),
+    ("fit noise_zero.csv", 2, "row 2, column 'loss_noise' is 0, zero"),
+    ("fit noise_negative.csv", 2, "row 2, column 'loss_noise' is -0.01, negative"),
     ("fit two.csv -o two.csv/law.toml", 2, "two.csv is a file, not a folder"),
     ("fit two.csv -o nowhere/law.toml", 2, "nowhere does not exist"),
     ("fit notes.txt", 2, "notes.txt is none of the tables"),
@@ -64,6 +91,9 @@ CASES = [
     ("plan 1e24 --law nowhere.toml", 2, "nowhere.toml"),
     ("plan 1e24 --law law.toml", 2, "its schema is 'something else'"),
     ("plan 1e24 --law broken.toml", 2, "broken.toml is not TOML"),
+    ("plan 1e24 --law nameless.toml", 2, "nameless.toml has no id"),
+    ("plan 1e24 --law convention.toml", 2, "'most' is not a valid ParamsConvention"),
+    ("plan 1e24 --law nan.toml", 2, "nan.toml says alpha = nan, which is not a finite number"),
     ("plan 1e24 --level 90", 2, "90 is not a share"),
     ("plan 1e24 --level high", 2, "Invalid value for '--level'"),
     ("plan 1e24 --lawful", 2, "--lawful"),

@@ -111,3 +111,18 @@ def test_a_job_sees_one_thread_its_own_session_and_no_stray_variable(
 def test_no_workers_is_a_usage_error() -> None:
     with pytest.raises(UsageError, match="0 workers"):
         LocalExecutor(workers=0)
+
+
+def test_a_crash_of_the_executor_ends_the_job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def crash(path: Path, written_before: int) -> str:
+        raise OSError("the disk went away")
+
+    monkeypatch.setattr("isoflop.executors.local._tail", crash)
+    with LocalExecutor(workers=1) as executor:
+        after = python_job(tmp_path, "after", "pass")
+        unstartable = Job("null", 1, ("a\0b",), after.folder)
+        for job, said in ((after, "OSError: the disk went away"), (unstartable, "embedded null byte")):
+            executor.submit(job)
+            report = wait_until_final(executor, job)
+            assert report.status is Status.FAILED
+            assert said in report.stderr_tail

@@ -100,6 +100,13 @@ def test_notes_say_what_to_do() -> None:
     assert "N is total parameters, C is 6 N D, loss is in nats per token." in text
 
 
+def test_a_law_without_draws_is_called_published_only_if_it_is() -> None:
+    mine = dataclasses.replace(uncertain(), draws=None)
+    text = said(plan([mine, "hoffmann2022"], 1e20))
+    assert "No interval for hoffmann2022: published as point values" in text
+    assert "No interval for mine: without joint draws; fit again with some (--draws 4000)." in text
+
+
 def test_no_note_where_there_is_nothing_to_say() -> None:
     (row,) = plan(uncertain(), 1e20).rows
     assert row.notes == ()

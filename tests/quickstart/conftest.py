@@ -83,7 +83,7 @@ def result(spec: RunSpec, state: str, loss: float | None) -> dict[str, object]:
         "loss": loss,
         "corpus_digest": spec.corpus_digest,
         "spec_digest": spec.digest(),
-        "torch": "0.0",
+        "torch": "2.13.0",
         "cpu_capability": "planted",
         "threads": 1,
         "seconds": 2.0,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,7 +12,7 @@ import pytest
 
 from isoflop.cli.findings import as_dict, as_text
 from isoflop.errors import DataError, RunsFailed, UsageError
-from isoflop.quickstart import Quickstart, quickstart
+from isoflop.quickstart import Quickstart, prepare, quickstart
 from isoflop.runs import read_runs
 from isoflop.training.spec import FORECAST, RunSpec
 
@@ -211,10 +212,18 @@ def test_too_little_text_leaves_nothing_behind(wanted: Quickstart, tmp_path: Pat
 @pytest.mark.usefixtures("planted")
 def test_an_out_that_is_no_folder_is_refused(wanted: Quickstart, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("here")
-    for out in (tmp_path / "file", tmp_path / "file" / "study", tmp_path / ("x" * 300)):
+    for out in (tmp_path / "file", tmp_path / "file" / "study"):
         with pytest.raises(UsageError, match=r"cannot write to .*; choose another --out"):
             quickstart(replace(wanted, out=out))
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+@pytest.mark.usefixtures("planted")
+def test_two_commands_may_prepare_one_study_at_once(wanted: Quickstart) -> None:
+    with ThreadPoolExecutor(4) as pool:
+        prepared = list(pool.map(lambda _: prepare(wanted), range(8)))
+    assert len({corpus.digest for _, corpus in prepared}) == 1
+    assert not list(wanted.out.rglob(".*"))
 
 
 @pytest.mark.usefixtures("planted")

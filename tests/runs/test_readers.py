@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from isoflop.errors import TableError
-from isoflop.runs import Runs, read_runs
+from isoflop.runs import Runs, read_runs, write_study_table
 
 ROWS = [
     {"run_id": "007", "params": 1e8, "tokens": 4e9, "loss": 3.25, "seed": 0, "family": "gpt"},
@@ -65,6 +65,12 @@ def test_a_frame_with_missing_values_and_other_names() -> None:
         Runs.from_frame([1, 2])
 
 
+def test_numbers_in_quotes_are_numbers(tmp_path: Path) -> None:
+    path = tmp_path / "runs.jsonl"
+    path.write_text('{"params": "1e8", "tokens": 2, "loss": 3}\n{"params": 2e8, "tokens": 2, "loss": 3}\n')
+    assert read_runs(path).params.tolist() == [1e8, 2e8]
+
+
 def test_mapped_columns_take_the_place_of_others_of_that_name(tmp_path: Path) -> None:
     path = tmp_path / "runs.csv"
     path.write_text("params,n,tokens,loss\n1,10,5,3\n")
@@ -72,6 +78,54 @@ def test_mapped_columns_take_the_place_of_others_of_that_name(tmp_path: Path) ->
     runs = read_runs(path, columns={"params": "n"})
     assert runs.params.tolist() == [10]
     assert not runs.columns
+
+
+COUNTED = "params,params_total,n,params_convention,tokens,flops,flops_exact_full,loss,loss_unit\n"
+
+
+def test_a_mapped_column_does_not_keep_the_convention_of_another(tmp_path: Path) -> None:
+    path = tmp_path / "runs.csv"
+    path.write_text(COUNTED + "30,40,35,matrices_and_head,5,900,990,3,nats_per_byte\n")
+    assert read_runs(path).conventions.params == "matrices_and_head"
+    total = read_runs(path, columns={"params": "params_total"})
+    assert (total.params.tolist(), str(total.conventions.params)) == ([40], "total")
+    assert read_runs(path, columns={"params": "n"}).conventions.params == "unstated"
+    assert read_runs(path, columns={"params": "params"}).conventions.params == "matrices_and_head"
+    full = read_runs(path, columns={"flops": "flops_exact_full"}).conventions
+    assert (full.flops, full.params, full.loss) == ("exact_full", "matrices_and_head", "nats_per_byte")
+    assert read_runs(path, columns={"loss": "n"}).conventions.loss == "unstated"
+    own = read_runs(path, columns={"params": "n", "params_convention": "params_convention"})
+    assert own.conventions.params == "matrices_and_head"
+    assert len(read_runs(path, columns={"params": "n"}, where="params_convention == 'matrices_and_head'")) == 1
+
+
+@pytest.mark.parametrize("name", ["budget", "loss_noise"])
+@pytest.mark.parametrize(
+    ("cells", "named"),
+    [
+        ("large,1", "row 2, column '{}' says 'large'"),
+        ("1,", "row 3, column '{}' is empty"),
+        ("1,0", "is 0, zero"),
+        ("-1,1", "is -1, neg"),
+    ],
+)
+def test_the_columns_that_a_fit_reads_are_checked_at_the_door(
+    tmp_path: Path, name: str, cells: str, named: str
+) -> None:
+    path = tmp_path / "runs.csv"
+    one, two = cells.split(",")
+    path.write_text(f"params,tokens,loss,{name}\n1,2,3,{one}\n1,2,3,{two}\n")
+    with pytest.raises(TableError) as caught:
+        read_runs(path)
+    assert named.format(name) in str(caught.value)
+    with pytest.raises(TableError, match=f"column '{name}'"):
+        Runs([1, 1], [2, 2], [3, 3], columns={name: [one, two]})
+
+
+def test_a_budget_column_of_blanks_is_none(tmp_path: Path) -> None:
+    path = tmp_path / "runs.csv"
+    path.write_text("params,tokens,loss,budget\n1,2,3,\n1,2,3,\n")
+    assert "budget" not in read_runs(path).columns
 
 
 def test_blanks_are_nan_in_number_columns_and_text_elsewhere(tmp_path: Path) -> None:
@@ -128,6 +182,11 @@ def test_a_bad_file_is_refused_by_file_row_and_column(tmp_path: Path, text: str,
         ("runs.jsonl", b'{"params": 1}\n{oops\n', "row 2 is not JSON"),
         ("runs.jsonl", b"[1, 2]\n", "row 1 is not an object"),
         ("runs.jsonl", b'{"params": 1, "tokens": 2, "loss": "low"}\n', "row 1, column 'loss' says 'low'"),
+        (
+            "runs.jsonl",
+            b'{"params": "1", "tokens": 2, "loss": 3}\n{"params": 0, "tokens": 2, "loss": 3}\n',
+            "is 0, zero",
+        ),
         ("runs.jsonl", b'{"params": 1, "tokens": 2, "loss": NaN}\n', "row 1, column 'loss' is empty or nan"),
         ("runs.csv", b"params,tokens,loss\n1,2,\xff\n", "is not UTF-8 text (byte 23)"),
         ("runs.parquet", b"hello", "is not a Parquet file that can be read"),
@@ -239,6 +298,19 @@ def test_a_study_and_its_csv_are_one_table(tmp_path: Path) -> None:
     runs = read_runs(tmp_path)
     runs.write_csv(tmp_path / "runs.csv")
     assert read_runs(tmp_path / "runs.csv").digest() == runs.digest()
+
+
+def test_a_studys_table_holds_the_runs_that_diverged(tmp_path: Path) -> None:
+    put_run(tmp_path, "slim", budget=1e11, width=16)
+    put_run(tmp_path, "lost", budget=1e11, width=24, state="diverged", loss=None)
+    write_study_table(tmp_path, tmp_path / "runs.csv")
+    lines = (tmp_path / "runs.csv").read_text().splitlines()
+    assert [line.split(",")[:2] for line in lines[1:]] == [["slim", "done"], ["lost", "diverged"]]
+    runs = read_runs(tmp_path / "runs.csv")
+    assert runs.digest() == read_runs(tmp_path).digest()
+    assert [(one.row, one.run_id, one.reason) for one in runs.dropped] == [
+        (3, "lost", "its state is 'diverged', not 'done'")
+    ]
 
 
 def test_folders_that_are_no_study(tmp_path: Path) -> None:

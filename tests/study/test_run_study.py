@@ -90,6 +90,17 @@ def test_a_finished_study_starts_nothing(make_study: MakeStudy, fake_trainer: Co
     assert starts(study) == before
 
 
+def test_only_the_named_runs_are_seen_to(
+    make_study: MakeStudy, specs: Specs, fake_trainer: Command, starts: Starts
+) -> None:
+    study = make_study(crash=[specs[0].run_id])
+    named = [specs[1].run_id, specs[4].run_id]
+    with LocalExecutor(workers=2) as executor:
+        states = run_study(study, executor, runs=named, command=fake_trainer)
+    assert [(state.run_id, state.state) for state in states] == [(run_id, State.DONE) for run_id in named]
+    assert {run_id for run_id, _, _ in starts(study)} == set(named)
+
+
 def test_progress_shows_runs_begin_and_end(make_study: MakeStudy, fake_trainer: Command) -> None:
     study = make_study(seconds_per_step=0.005)
     seen: list[tuple[RunState, ...]] = []

@@ -51,6 +51,28 @@ def test_what_is_dropped_is_counted(tmp_path: Path, write_text: WriteText) -> No
     assert corpus.files == 70
 
 
+def test_what_cannot_be_read_is_counted_and_a_dead_link_is_no_file(
+    tmp_path: Path, write_text: WriteText, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = tmp_path / "text"
+    write_text(source, 70, 20_000)
+    (source / "gone.py").symlink_to(source / "nowhere.py")
+    read_bytes = Path.read_bytes
+
+    def one_is_locked(path: Path) -> bytes:
+        if path.name == "document7.txt":
+            raise PermissionError(13, "Permission denied")
+        return read_bytes(path)
+
+    monkeypatch.setattr(Path, "read_bytes", one_is_locked)
+    corpus = build_corpus(tmp_path / "corpus", source)
+    assert (corpus.files, corpus.dropped) == (69, {"unreadable": 1})
+    monkeypatch.setattr("sysconfig.get_path", lambda name: str(source))
+    for path in source.glob("*.txt"):
+        path.rename(path.with_suffix(".py"))
+    assert build_corpus(tmp_path / "library").files == 70
+
+
 def test_one_long_book_is_cut_and_split(tmp_path: Path, write_text: WriteText) -> None:
     write_text(tmp_path / "text", 1, 2_000_000)
     corpus = build_corpus(tmp_path / "corpus", tmp_path / "text")

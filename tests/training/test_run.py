@@ -19,7 +19,7 @@ import pytest
 
 from isoflop.accounting import count_params, flops_per_token
 from isoflop.errors import DataError, UsageError
-from isoflop.training.attempt import Attempt, Stopped
+from isoflop.training.attempt import Attempt, Metrics, Stopped
 from isoflop.training.data import Corpus, Windows
 from isoflop.training.spec import OptimiserSpec, read_spec
 
@@ -201,6 +201,21 @@ def test_an_attempt_superseded_in_mid_run_stops(make_run: MakeRun) -> None:
     assert (code, errors.count("\n")) == (75, 1)
     assert "superseded" in errors
     assert not (folder / "result.json").exists()
+
+
+def test_an_orphans_last_line_does_not_reach_its_successors_metrics(make_run: MakeRun) -> None:
+    """The orphan has just found itself the newest when its successor takes over: the worst moment."""
+    folder = make_run()
+    orphan = Attempt(folder, 1, None)
+    with Metrics(orphan, 0) as metrics:
+        metrics.append({"step": 1})
+        orphan.require_newest = lambda: None  # type: ignore[method-assign]
+        (folder / "attempts" / "0002.json").write_text("{}")
+        with Metrics(Attempt(folder, 2, None), 1) as successor:
+            metrics.append({"step": 2, "by": "the orphan"})
+            successor.append({"step": 2, "by": "the successor"})
+    lines = (folder / "metrics.jsonl").read_text().splitlines()
+    assert [json.loads(line) for line in lines] == [{"step": 1}, {"step": 2, "by": "the successor"}]
 
 
 def test_it_stops_when_its_parent_is_gone(make_run: MakeRun) -> None:

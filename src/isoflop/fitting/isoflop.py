@@ -150,6 +150,7 @@ def redraw(runs: Runs, minima: Sequence[Minimum], noise: FloatArray, rng: np.ran
         c0, c1, c2 = (losses @ np.linalg.pinv(np.vander(x, 3, increasing=True)).T).T
         at = np.divide(-c1, 2 * c2, out=np.full(noise.size, np.nan), where=c2 > 0)
         at[(at < x.min()) | (at > x.max())] = np.nan
+        at[c0 + 0.5 * c1 * at <= 0] = np.nan  # noise so large that the vertex is no loss
         log_tokens = _tokens_polynomial(x, runs.tokens[used], at)
         columns.append(np.stack([np.exp(found.centre + at), np.exp(log_tokens), c0 + 0.5 * c1 * at]))
     params, tokens, loss = np.stack(columns, axis=-1)

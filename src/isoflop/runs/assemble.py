@@ -72,15 +72,17 @@ def assemble(raw: RawTable, names: Mapping[str, str], where: str | None) -> dict
 
 def positive_numbers(column: Column, label: str, rows: RowNumbers, source: str) -> FloatArray:
     """The column as float64, or a TableError that names the first cell that is not a positive finite number."""
-    if not is_number(column):
-        at, cell = next((i, cell) for i, cell in enumerate(column.tolist()) if not _reads_as_number(cell))
-        fault = "is empty" if cell == "" else f"says {cell!r}, which is not a number"
+    words = [] if is_number(column) else [i for i, cell in enumerate(column.tolist()) if not _reads_as_number(cell)]
+    if words:
+        at = words[0]
+        fault = f"says {str(column[at])!r}, which is not a number" if column[at] else "is empty"
     else:
-        good = np.isfinite(column) & (column > 0)
+        numbers = column.astype(np.float64)  # text too: a column may quote some of its numbers
+        good = np.isfinite(numbers) & (numbers > 0)
         if good.all():
-            return np.asarray(column, dtype=np.float64)
+            return np.asarray(numbers)
         at = int(np.argmin(good))
-        fault = _fault(float(column[at]))
+        fault = _fault(float(numbers[at]))
     raise TableError(f"{source}: row {rows[at]}, {label} {fault}; correct the cell, or leave the row out (--where).")
 
 

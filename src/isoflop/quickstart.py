@@ -19,7 +19,7 @@ from isoflop.conventions import ParamsConvention
 from isoflop.errors import DataError, RunsFailed, UsageError
 from isoflop.executors import LocalExecutor
 from isoflop.files import remove_leftovers, write_atomic
-from isoflop.fitting import CountingRow, Fit, Forecast, Outcome, counting_row, fit, forecast, judge
+from isoflop.fitting import CountingRow, Fit, Forecast, Outcome, counting_row, fit, forecast, judge, with_outcome
 from isoflop.laws import write_law
 from isoflop.reports.page import StudyPage, write_report
 from isoflop.runs import Runs, read_runs, with_convention, write_study_table
@@ -252,10 +252,12 @@ def _is_finished(state: RunState | None) -> bool:
 def _as_tested(findings: Findings, study: Study, test: RunSpec) -> Findings:
     """The findings with what is there of the run that tests the forecast: nothing yet, a loss, or none for ever."""
     state = _state(study, test)
-    outcome = None
-    if findings.forecast is not None and state is not None and state.state is State.DONE and state.loss is not None:
-        outcome = judge(findings.forecast, test.run_id, state.loss)
-    return replace(findings, runs=read_runs(study.folder), forecast_run=state, outcome=outcome)
+    findings = replace(findings, runs=read_runs(study.folder), forecast_run=state, outcome=None)
+    if findings.forecast is None or state is None or state.state is not State.DONE or state.loss is None:
+        return findings
+    outcome = judge(findings.forecast, test.run_id, state.loss)
+    frontier = with_outcome(findings.frontier, findings.forecast, outcome)
+    return replace(findings, outcome=outcome, frontier=frontier)
 
 
 def _write(findings: Findings, corpus: Corpus, wanted: Quickstart) -> None:

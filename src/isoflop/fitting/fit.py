@@ -51,6 +51,8 @@ def fit(
         raise UsageError(f"a level of {level:g} was asked for; it is a share of the draws, such as {LEVEL}.")
     if family not in (*SURFACES, FRONTIER):
         raise UnknownName.among("family to fit", family, (*SURFACES, FRONTIER))
+    if isinstance(approach, str):
+        raise UsageError(f"approach {approach!r} is text; give the number 2 or 3.")
     if approach is None:
         approach = 2 if family == FRONTIER else 3
     if approach == 2:

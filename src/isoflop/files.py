@@ -1,13 +1,17 @@
-"""Writing a file so that it is there whole or not at all."""
+"""Writing a file so that it is there whole or not at all, and reading one that may not be."""
 
 from __future__ import annotations
 
 import errno
+import json
 import os
 import secrets
 import time
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
+
+from isoflop.errors import UsageError
 
 
 def write_atomic(path: Path, content: str | bytes) -> None:
@@ -33,6 +37,18 @@ def write_atomic(path: Path, content: str | bytes) -> None:
     finally:
         temporary.unlink(missing_ok=True)  # gone already where the rename was reached
     _sync_folder(path.parent)
+
+
+def read_object(path: Path, remedy: str) -> dict[str, Any]:
+    """The JSON object in ``path``. UsageError with the remedy where it holds something else, or half of one;
+    FileNotFoundError where there is no such file."""
+    try:
+        table = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError):  # not JSON, not UTF-8, nested too deep
+        raise UsageError(f"{path} is not whole: it holds no JSON that can be read; {remedy}.") from None
+    if not isinstance(table, dict):
+        raise UsageError(f"{path} holds no JSON object; {remedy}.")
+    return table
 
 
 def remove_leftovers(folder: Path) -> None:

@@ -63,12 +63,14 @@ def read_flops(text: str | float) -> Quantity:
     Quantity(value=1e+24, reading='1e24 FLOPs')
     """
     if not isinstance(text, str):
-        value = _positive(float(text), f"{text}", "a budget", FLOPS_UNDERSTOOD)
+        value = _positive(_as_float(text, "a budget"), f"{text}", "a budget", FLOPS_UNDERSTOOD)
         return Quantity(value, f"{_short(value)} FLOPs")
     seen = " ".join(text.split())
     number, unit = _split(seen, "a budget", FLOPS_UNDERSTOOD)
     if re.search(r"FLOPS", unit):
         _refuse(seen, "is ambiguous", "write FLOPs for an amount, or FLOP/s and a time for a rate")
+    if re.match(r"m(?i:flops?|f\b)", unit):
+        _refuse(seen, "has the prefix m, which is a thousandth", "write M for a million")
     if amount := (AMOUNT.fullmatch(unit) if unit else re.match(r"(?P<prefix>)", unit)):
         value = _positive(number * SI_PREFIXES[amount["prefix"].lower()], f"{seen!r}", "a budget", FLOPS_UNDERSTOOD)
         plain = f"{_short(value)} FLOPs"
@@ -102,10 +104,11 @@ def read_tokens(text: str | float) -> Quantity:
 
 def _read_count(text: str | float, noun: str) -> Quantity:
     wanted, understood = f"a number of {noun}", COUNT_UNDERSTOOD[noun]
-    seen = " ".join(text.split()) if isinstance(text, str) else str(text)
     if not isinstance(text, str):
-        number, unit = float(text), ""
+        number, unit = _as_float(text, wanted), ""
+        seen = str(text)
     else:
+        seen = " ".join(text.split())
         number, unit = _split(seen, wanted, understood)
     count = COUNT.fullmatch(unit)
     if count is None:
@@ -135,6 +138,13 @@ def _number(digits: str, seen: str) -> float:
         return float(digits)
     except ValueError:
         _refuse(seen, f"starts with {digits!r}, which is not a number", "write digits as in 1e24 or 1_000_000")
+
+
+def _as_float(number: float, wanted: str) -> float:
+    try:
+        return float(number)
+    except OverflowError:
+        raise QuantityError(f"{wanted} of more than 1e308 is beyond what can be computed with; give less.") from None
 
 
 def _seconds(times: str | None, unit: str, seen: str) -> float:

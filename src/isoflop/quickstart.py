@@ -18,7 +18,7 @@ from tempfile import TemporaryFile
 from isoflop.conventions import ParamsConvention
 from isoflop.errors import DataError, RunsFailed, UsageError
 from isoflop.executors import LocalExecutor
-from isoflop.files import remove_leftovers, write_atomic
+from isoflop.files import read_object, remove_leftovers, write_atomic
 from isoflop.fitting import CountingRow, Fit, Forecast, Outcome, counting_row, fit, forecast, judge, with_outcome
 from isoflop.laws import write_law
 from isoflop.reports.page import StudyPage, write_report
@@ -31,6 +31,7 @@ from isoflop.training.data import Corpus, build_corpus
 from isoflop.training.spec import FORECAST, SWEEP, RunSpec
 
 RECIPE = SMALL_BYTES
+FORECAST_FILE = "forecast.json"
 FORECAST_TIMES = 3.0
 """The forecast's budget over the largest of the grid: half a decade beyond the data, 90 CPU seconds."""
 FEWEST_BUDGETS, FEWEST_NETWORKS = 2, 3
@@ -116,10 +117,7 @@ def prepare(wanted: Quickstart) -> tuple[Study, Corpus]:
 
     What can be seen to be wrong beforehand is refused, with UsageError or DataError, before any folder is made.
     """
-    _check_numbers(wanted)
-    cells = isoflop_grid(RECIPE, wanted.budgets, widths=wanted.widths)
-    for cell in cells:
-        point(RECIPE, cell)  # refuses a budget too small for its widths
+    cells = _cells(wanted)
     _check_trainer()
     _check_writable(wanted.out)
     corpus = build_corpus(wanted.out / "corpus", wanted.text)
@@ -137,11 +135,24 @@ def prepare(wanted: Quickstart) -> tuple[Study, Corpus]:
 
 
 def expected_forecast(wanted: Quickstart) -> RunSpec | None:
-    """About the run that will test the forecast, known before anything was fitted: for estimates of time."""
-    if not wanted.verify:
+    """About the run that is still to test the forecast, known before anything was fitted: for estimates of time.
+
+    UsageError, as in ``prepare``, for what cannot be run.
+    """
+    _cells(wanted)
+    if not wanted.verify or (wanted.out / "outcome.json").exists():
         return None
     budget = FORECAST_TIMES * max(wanted.budgets)
     return _forecast_run(budget, RECIPE.expected_optimum(budget), seed=wanted.seed, corpus_digest="")
+
+
+def _cells(wanted: Quickstart) -> tuple[Cell, ...]:
+    """The grid, once everything about it that can be seen to be wrong beforehand has been refused."""
+    _check_numbers(wanted)
+    cells = isoflop_grid(RECIPE, wanted.budgets, widths=wanted.widths)
+    for cell in cells:
+        point(RECIPE, cell)  # refuses a budget too small for its widths
+    return cells
 
 
 def _check_numbers(wanted: Quickstart) -> None:
@@ -180,9 +191,7 @@ def _fitted(study: Study, corpus: Corpus, wanted: Quickstart) -> tuple[Findings,
     """What the runs that are there say, and the run that is to test it."""
     swept = _swept(study)
     frontier = fit(swept, "frontier", approach=2, seed=wanted.seed)
-    predicted, test = None, None
-    if wanted.verify and frontier.draws_n:
-        predicted, test = _predict(study, corpus, frontier, wanted)
+    predicted, test = _predict(study, corpus, frontier, wanted)
     findings = Findings(
         out=wanted.out,
         runs=read_runs(study.folder),
@@ -209,30 +218,44 @@ def _without_clocks(runs: Runs) -> Runs:
     return replace(runs, columns={name: column for name, column in runs.columns.items() if name not in CLOCKS})
 
 
-def _predict(study: Study, corpus: Corpus, frontier: Fit, wanted: Quickstart) -> tuple[Forecast | None, RunSpec]:
-    """The forecast, on disk before the run that tests it is begun, and that run.
+def _predict(study: Study, corpus: Corpus, frontier: Fit, wanted: Quickstart) -> tuple[Forecast | None, RunSpec | None]:
+    """The forecast, on disk before the run that tests it is begun, and that run; none where none is wanted.
 
-    A forecast on disk stands if it was made from these very runs. It also stands, whatever has become of
-    the runs, once its test has ended: nothing written after that would be a forecast. So there is none
-    when the test has ended and the forecast is gone.
+    A forecast on disk stands if it was made from these very runs. It also stands, whatever is wanted and
+    whatever has become of the runs, once its test has ended: nothing written after that would be a
+    forecast. So there is none when the test has ended and the forecast is gone.
     """
 
     def test_of(flops: float, params: float) -> RunSpec:
         return _forecast_run(flops, params, seed=wanted.seed, corpus_digest=corpus.digest)
 
-    path = study.folder / "forecast.json"
-    if path.exists():
-        written = Forecast.from_dict(json.loads(path.read_text(encoding="utf-8")))
+    if (written := _written_forecast(study.folder)) is not None:
         test = test_of(written.flops, written.run_params)
-        if written.runs_digest == frontier.runs.digest() or _is_finished(_state(study, test)):
+        is_of_these_runs = written.runs_digest == frontier.runs.digest()
+        if _is_finished(_state(study, test)) or (wanted.verify and is_of_these_runs):
             return written, test
+    if not wanted.verify or not frontier.draws_n:
+        return None, None
     budget = FORECAST_TIMES * max(wanted.budgets)
     test = test_of(budget, float(frontier.law.optimum(budget).params))
     if _is_finished(_state(study, test)):
         return None, test
     made = forecast(frontier, budget, RECIPE.params(test.shape.d_model), seed=wanted.seed)
-    write_atomic(path, json.dumps(made.to_dict(), indent=2) + "\n")
+    write_atomic(study.folder / FORECAST_FILE, json.dumps(made.to_dict(), indent=2) + "\n")
     return made, test
+
+
+def _written_forecast(folder: Path) -> Forecast | None:
+    """The forecast that an earlier call has written down; None where there is none."""
+    path = folder / FORECAST_FILE
+    if not path.exists():
+        return None
+    remedy = "restore it, or delete it to forecast anew"
+    table = read_object(path, remedy)
+    try:
+        return Forecast.from_dict(table)
+    except (KeyError, UsageError) as error:
+        raise UsageError(f"{path} is no forecast that can be read ({error}); {remedy}.") from None
 
 
 def _forecast_run(flops: float, params: float, *, seed: int, corpus_digest: str) -> RunSpec:
@@ -293,7 +316,8 @@ def _count(swept: Runs, seed: int) -> tuple[CountingRow, ...]:
 
 def _provenance(runs: Runs, corpus: Corpus, wanted: Quickstart) -> dict[str, str]:
     def seen(name: str) -> str:
-        return ", ".join(sorted({str(value) for value in runs.columns[name].tolist()}))
+        values = set(runs.columns[name].tolist())
+        return ", ".join(sorted(f"{value:g}" if isinstance(value, float) else value for value in values))
 
     return {
         "isoflop": version("isoflop"),
@@ -303,7 +327,7 @@ def _provenance(runs: Runs, corpus: Corpus, wanted: Quickstart) -> dict[str, str
         "seed": str(wanted.seed),
         "seed noise": f"{RECIPE.seed_noise} nats per byte, measured by studies/seed_noise.py",
         "PyTorch": seen("torch"),
-        "processor": f"{platform.machine()}, {seen('cpu_capability')}, {seen('threads')} thread a run",
+        "processor": f"{platform.machine()}, {seen('cpu_capability')}, threads a run: {seen('threads')}",
         "Python": platform.python_version(),
         "FLOPs": "every matrix product, forward and backward, attention causal",
         "loss": f"nats per byte on {RECIPE.eval_windows * RECIPE.context:,} held-out bytes, the same for every run",

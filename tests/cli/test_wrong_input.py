@@ -49,11 +49,25 @@ TABLES = {
     "noise_word.csv": "params,tokens,loss,loss_noise\n1e8,2e9,3.1,some\n",
     "noise_zero.csv": "params,tokens,loss,loss_noise\n1e8,2e9,3.1,0\n",
     "noise_negative.csv": "params,tokens,loss,loss_noise\n1e8,2e9,3.1,-0.01\n",
+    "huge.csv": HEADER + "1e8,2e9,3.1\n1e300,1e300,3.0\n",
+    "tiny.csv": HEADER + "1e-300,1e-300,3.1\n",
+    "other_digits.csv": HEADER + "1e8,2e9,3.1\n\u0662e8,1e9,3.0\n",
+    "semicolons.csv": TWO_RUNS.replace(",", ";"),
+    "tabs.csv": TWO_RUNS.replace(",", "\t"),
+    "commas.tsv": TWO_RUNS,
+    "digits.jsonl": '{"params": 1' + "0" * 400 + ', "tokens": 2e9, "loss": 3.1}\n',
+    "more_digits.jsonl": '{"params": 1' + "0" * 5000 + ', "tokens": 2e9, "loss": 3.1}\n',
+    "nested.jsonl": "[" * 100_000 + "\n",
     "notes.txt": "3.1",
     "law.toml": "schema = 'something else'\n",
     "broken.toml": "= [",
     "nameless.toml": LAW.replace('id = "mine"', ""),
     "convention.toml": LAW + '[conventions]\nparams = "most"\n',
+    "cancel.toml": LAW.replace("alpha = 0.35", "alpha = -0.37"),
+    "text.toml": LAW.replace("alpha = 0.35", 'alpha = "much"'),
+    "flat.toml": LAW.split("[coefficients]")[0] + "coefficients = 3\n",
+    "source.toml": LAW + '[source]\nauthor = "me"\n',
+    "range.toml": LAW + "[fitted_range]\nflops = 3\n",
     "nan.toml": LAW.replace("alpha = 0.35", "alpha = nan"),
 }
 
@@ -71,7 +85,20 @@ CASES = [
     ("fit two.csv --where import", 2, "the selection 'import' is not an expression"),
     ("fit two.csv --convention total", 2, "no column 'params_total'"),
     ("fit two.csv --family chinchila", 2, "called 'chinchila'; did you mean 'chinchilla'"),
-    ("fit two.csv --approach 7", 2, "'7'"),
+    ("fit two.csv --loss-column tokens", 2, "'tokens' is asked for as loss, and it is needed as tokens; say which"),
+    ("fit two.csv --approach 7", 2, "'--approach': '7' is not one of '2', '3', 'all' (see isoflop fit --help)."),
+    ("fit two.csv --seed x", 2, "'--seed': it is not a whole number (see isoflop fit --help)."),
+    ("fit two.csv --where", 2, "'--where' requires an argument (see isoflop fit --help)."),
+    ("fit huge.csv", 2, "huge.csv: row 3, 6 N D of params and tokens is infinite"),
+    ("fit tiny.csv", 2, "tiny.csv: row 2, 6 N D of params and tokens is 0, zero"),
+    ("fit other_digits.csv", 2, "row 3, column 'params' says '\u0662e8', which is not a number"),
+    ("fit semicolons.csv", 2, "semicolons.csv seems to be delimited by ';', a .csv is not; save it with commas"),
+    ("fit tabs.csv", 2, "tabs.csv seems to be delimited by '\\t', a .csv is not; name it .tsv"),
+    ("fit commas.tsv", 2, "commas.tsv seems to be delimited by ',', a .tsv is not; save it with commas, as .csv"),
+    ("fit digits.jsonl", 2, "digits.jsonl: row 1, column 'params' is infinite"),
+    ("fit more_digits.jsonl", 2, "more_digits.jsonl: row 1 is JSON beyond what can be read"),
+    ("fit nested.jsonl", 2, "nested.jsonl: row 1 is JSON beyond what can be read"),
+    ("fit two.csv -o two.csv", 2, "give a name that ends in .toml"),
     ("fit two.csv --draws -5", 2, "-5 draws"),
     ("fit two.csv --draws 1", 2, "1 draws"),
     ("fit two.csv --seed -1", 2, "a seed of -1"),
@@ -94,8 +121,15 @@ CASES = [
     ("plan 1e24 --law nameless.toml", 2, "nameless.toml has no id"),
     ("plan 1e24 --law convention.toml", 2, "'most' is not a valid ParamsConvention"),
     ("plan 1e24 --law nan.toml", 2, "nan.toml says alpha = nan, which is not a finite number"),
+    ("plan 1e24 --law text.toml", 2, "text.toml says alpha = 'much', which is not a finite number"),
+    ("plan 1e24 --law flat.toml", 2, "flat.toml says coefficients = 3; write it as a table"),
+    ("plan 1e24 --law source.toml", 2, "source.toml has 'author' in [source]"),
+    ("plan 1e24 --law range.toml", 2, "range.toml says flops = 3 in [fitted_range]"),
+    ("plan 1e24 --law cancel.toml", 3, "the law mine gives no optimum at 1e24 FLOPs"),
+    ("plan 1mFLOP", 2, "'1mFLOP' has the prefix m, which is a thousandth; write M for a million"),
+    ("plan 1 PF-day", 2, "there is no place for PF-day: words with spaces go in quotes (see isoflop plan --help)."),
     ("plan 1e24 --level 90", 2, "90 is not a share"),
-    ("plan 1e24 --level high", 2, "Invalid value for '--level'"),
+    ("plan 1e24 --level high", 2, "'--level': it is not a number (see isoflop plan --help)."),
     ("plan 1e24 --lawful", 2, "--lawful"),
     ("plan", 2, "BUDGET"),
     ("laws besirogul2024", 2, "did you mean 'besiroglu2024'"),
@@ -186,4 +220,25 @@ def test_an_interrupt_exits_130(here: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=here, check=False)
     assert done.returncode == 130
-    assert "Traceback" not in done.stderr
+    assert done.stderr == "isoflop: interrupted; what was finished is kept, and the same command goes on.\n"
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="no /proc on this system")
+@pytest.mark.usefixtures("here")
+def test_a_law_is_not_fitted_for_a_place_that_cannot_be_written(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["fit", "two.csv", "-o", "/proc/law.toml"]) == 2
+    assert "cannot write /proc/law.toml" in capsys.readouterr().err
+
+
+def test_a_table_is_not_overwritten_by_its_law(here: Path) -> None:
+    assert run(["fit", "two.csv", "-o", "two.csv"]) == 2
+    assert (here / "two.csv").read_text() == TWO_RUNS
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full on this system")
+def test_a_full_disk_is_one_sentence_that_blames_nobody(here: Path) -> None:
+    command = [sys.executable, "-c", "from isoflop.cli.main import main; main(['laws'])"]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, cwd=here, check=False)
+    assert done.returncode == 1
+    assert done.stderr == "isoflop: the system refused: No space left on device.\n"

@@ -11,8 +11,8 @@ import pytest
 
 from isoflop import laws
 from isoflop.conventions import Conventions, ParamsConvention
-from isoflop.errors import QuantityError, UnknownName, UsageError
-from isoflop.laws import FittedRange, Law
+from isoflop.errors import DataError, QuantityError, UnknownName, UsageError
+from isoflop.laws import FittedRange, Law, families
 from isoflop.planning import DEFAULT_LAWS, Plan, plan
 
 GOPHER = 5.76e23
@@ -155,3 +155,20 @@ def test_what_cannot_be_read_is_refused() -> None:
         plan("besiroglu2024", "10 EFLOP/s")
     with pytest.raises(UsageError, match="90 is not a share"):
         plan("besiroglu2024", 1e24, level=90)
+
+
+def test_no_law_is_no_plan() -> None:
+    with pytest.raises(UsageError, match="no law to plan with"):
+        plan([], 1e24)
+
+
+def test_a_budget_beyond_a_float_is_refused() -> None:
+    with pytest.raises(QuantityError, match="a budget of more than 1e308"):
+        plan("besiroglu2024", 10**400)
+
+
+def test_exponents_that_cancel_are_no_plan() -> None:
+    coefficients = {"E": 1.8, "A": 480.0, "B": 2100.0, "alpha": 0.37, "beta": -0.37}
+    law = Law("cancelled", "", families()["chinchilla"], coefficients)
+    with pytest.raises(DataError, match="the law cancelled gives no optimum at 1e24 FLOPs"):
+        plan(law, 1e24)

@@ -35,6 +35,10 @@ def test_json_is_all_there_is_on_stdout(words: list[str], capsys: pytest.Capture
     assert table["outcome"]["inside"] is True
     assert Path(table["report"]).exists()
     assert err.count("\n") == 16  # one line for each run that ended
+    assert run([*words, "--json"]) == 0
+    out_again, err = capsys.readouterr()
+    assert out_again == out
+    assert err == "going on: 15 of 15 runs finished\n"
 
 
 @pytest.mark.usefixtures("planted")
@@ -86,6 +90,9 @@ def test_runs_without_a_loss_are_one_sentence(
         ("--widths 16,wide", "not a list of whole numbers"),
         ("--budgets 5e11,many", "'many'"),
         ("--budgets ,", "budget"),
+        ("--budgets 1e5,1e6", "at 1e+05 FLOPs"),
+        ("--out=", "--out is empty"),
+        ("--widths 16,32,10000", "buy 0 steps at width 10000"),
         ("--text nowhere", "no folder nowhere"),
     ],
 )

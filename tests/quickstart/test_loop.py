@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 
 from isoflop.cli.findings import as_dict, as_text
 from isoflop.errors import DataError, RunsFailed, UsageError
-from isoflop.quickstart import Quickstart, prepare, quickstart
+from isoflop.quickstart import Quickstart, expected_forecast, prepare, quickstart
 from isoflop.runs import read_runs
 from isoflop.training.spec import FORECAST, RunSpec
 
@@ -187,6 +188,8 @@ def test_a_refused_law_is_reported_and_an_older_one_goes(wanted: Quickstart, pla
         ({"budgets": (5e11, 5e11)}, "a law needs 2 budgets or more, and there is 1"),
         ({"widths": (16, 32)}, "a minimum needs 3 widths or more, and there are 2"),
         ({"widths": (16, 24, 31)}, "a width of 31"),
+        ({"widths": (16, 24, 2_000_000_000)}, "even numbers from 8 to 16,384"),
+        ({"widths": (16, 24, 10_000)}, "buy 0 steps at width 10000"),
         ({"budgets": (1e8, 5e11), "widths": (16, 24, 32)}, "needs 20; give a larger budget"),
         ({"text": Path("nowhere")}, "there is no folder nowhere"),
     ],
@@ -232,3 +235,97 @@ def test_without_torch_it_says_what_to_install(wanted: Quickstart, monkeypatch: 
     with pytest.raises(UsageError, match=r"pip install 'isoflop\[train\]'"):
         quickstart(wanted)
     assert not wanted.out.exists()
+
+
+def test_the_run_still_to_come_is_known_for_what_it_is(wanted: Quickstart, planted: PlantedExecutor) -> None:
+    to_come = expected_forecast(wanted)
+    assert to_come is not None
+    assert (to_come.purpose, to_come.budget) == (FORECAST, 4.5e12)
+    assert expected_forecast(replace(wanted, verify=False)) is None
+    with pytest.raises(UsageError, match=r"at 1e\+05 FLOPs"):  # the budget that was typed, not three times it
+        expected_forecast(replace(wanted, budgets=(1e5, 2e5)))
+    quickstart(wanted)
+    assert expected_forecast(wanted) is None
+
+
+@pytest.mark.usefixtures("planted")
+def test_a_judged_forecast_is_shown_whether_or_not_one_is_wanted(wanted: Quickstart) -> None:
+    quickstart(wanted)
+    before = derived(wanted.out)
+    findings = quickstart(replace(wanted, verify=False))
+    assert findings.outcome is not None
+    assert derived(wanted.out) == before
+
+
+@pytest.mark.usefixtures("planted")
+def test_the_same_text_by_another_name_is_the_same_text(
+    wanted: Quickstart, text: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(text.parent)
+    prepare(replace(wanted, text=Path(text.name)))
+    prepare(replace(wanted, text=text))
+    with pytest.raises(UsageError, match="the Python standard library is not that text"):
+        prepare(replace(wanted, text=None))
+
+
+@pytest.mark.usefixtures("planted")
+def test_text_that_was_edited_is_not_trained_on_in_the_same_study(
+    wanted: Quickstart, text: Path, tmp_path: Path
+) -> None:
+    mine = tmp_path / "mine"
+    shutil.copytree(text, mine)
+    prepare(replace(wanted, text=mine))
+    (mine / "00.txt").write_text("a word " * 1000)
+    with pytest.raises(UsageError, match=r"or it has changed since the study began: choose another --out"):
+        prepare(replace(wanted, text=mine))
+
+
+@pytest.mark.parametrize(
+    ("torn", "named"),
+    [
+        ("runs/b5e11-d0*/spec.json", r"spec.json is not whole: .* writes it again"),
+        ("runs/b5e11-d0*/result.json", r"result.json is not whole: .* trains this run again"),
+        ("forecast.json", r"forecast.json is not whole: .* restore it, or delete it"),
+        ("corpus/corpus.json", r"corpus.json is not whole: .* delete that folder"),
+    ],
+)
+@pytest.mark.usefixtures("planted")
+def test_a_torn_file_is_named_with_its_remedy(wanted: Quickstart, torn: str, named: str) -> None:
+    quickstart(wanted)
+    path = min(wanted.out.glob(torn))
+    path.write_text(path.read_text()[:20])
+    with pytest.raises(UsageError, match=named):
+        quickstart(wanted)
+    path.write_text("[]")
+    with pytest.raises(UsageError, match="holds no JSON object"):
+        quickstart(wanted)
+    path.write_text("{}")
+    with pytest.raises(UsageError, match=path.name):
+        quickstart(wanted)
+
+
+@pytest.mark.usefixtures("planted")
+def test_what_the_remedies_say_is_true(wanted: Quickstart, planted: PlantedExecutor) -> None:
+    quickstart(wanted)
+    before = derived(wanted.out)
+    shutil.rmtree(wanted.out / "corpus")
+    min(wanted.out.glob("runs/b5e11-*/spec.json")).unlink()
+    min(wanted.out.glob("runs/b5e11-*/result.json")).unlink()
+    assert len(planted.trained) == 16
+    quickstart(wanted)
+    assert len(planted.trained) == 17
+    assert derived(wanted.out) == before
+
+
+@pytest.mark.usefixtures("planted")
+def test_a_corpus_without_its_bytes_is_named(wanted: Quickstart) -> None:
+    quickstart(wanted)
+    (wanted.out / "corpus" / "val.bin").unlink()
+    with pytest.raises(UsageError, match=r"cannot be read \(No such file .*val.bin\); delete that folder"):
+        quickstart(wanted)
+
+
+@pytest.mark.usefixtures("planted")
+def test_the_report_says_what_it_was_made_with(wanted: Quickstart) -> None:
+    quickstart(wanted)
+    assert "planted, threads a run: 1<" in (wanted.out / "report.html").read_text()

@@ -103,3 +103,30 @@ def test_a_reader_in_the_dark_gets_light_ink_on_the_figures(report: Path, tmp_pa
 
 def rgb(colour: str) -> str:
     return f"rgb({', '.join(str(int(colour[k : k + 2], 16)) for k in (1, 3, 5))})"
+
+
+MEASURE = """
+addEventListener("load", () => {
+  const page = document.querySelector("iframe").contentDocument;
+  const cut = (element) => element.scrollWidth > element.clientWidth;
+  document.title = JSON.stringify({
+    page: cut(page.documentElement),
+    tables: [...page.querySelectorAll(".stack")].map(cut),
+    long: [...page.querySelectorAll(".scroll th[scope=row]")].every((name) => name.getClientRects().length === 1),
+  });
+});
+"""
+
+
+@pytest.mark.parametrize("width", [320, 375, 1000])
+def test_no_table_of_answers_is_cut_off_on_a_phone(report: Path, tmp_path: Path, width: int) -> None:
+    frame = tmp_path / "frame.html"
+    inner = f'<iframe src="{report.as_uri()}" width="{width}" height="700"></iframe>'
+    frame.write_text(f"<title></title>{inner}<script>{MEASURE}</script>", encoding="utf-8")
+    dom, _ = browse(frame, tmp_path / "profile", "--allow-file-access-from-files", "--window-size=1100,800")
+    title = re.search(r"<title>(.*?)</title>", dom, re.DOTALL)
+    assert title is not None
+    found = json.loads(unescape(title[1]))
+    assert found["tables"] == [False] * 6
+    assert found["page"] is False
+    assert found["long"] is True

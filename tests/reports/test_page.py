@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import replace
+from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from isoflop.fitting import Fit, fit
+from isoflop.fitting import Fit, fit, judge, with_outcome
 from isoflop.reports import StudyPage, render, write_report
+from isoflop.reports.prose import introduction
 from isoflop.runs import DroppedRun, Runs
 
 HOSTILE = '<script>alert("x")</script>'
@@ -193,3 +195,50 @@ def test_the_report_is_one_file(page: StudyPage, tmp_path: Path, html: str) -> N
     assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
     assert (tmp_path / "report.html").read_text(encoding="utf-8") == html
     assert len(html) < 6e6
+
+
+def cells(html: str, label: str) -> list[str]:
+    """The cells of a column, by what it is called where a table is stacked."""
+    return [unescape(cell) for cell in re.findall(rf'<td[^>]* data-label="{re.escape(label)}">(.*?)</td>', html)]
+
+
+def test_losses_of_one_column_end_at_one_decimal(page: StudyPage) -> None:
+    losses = page.runs.loss.copy()
+    losses[:2] = 1.75, 0.98
+    shown = cells(render(replace(page, runs=replace(page.runs, loss=losses))), "loss")
+    assert shown[:3] == ["1.750", "0.980", "2.005"]
+    assert {len(loss.partition(".")[2]) for loss in shown} == {3}
+
+
+def test_columns_are_called_by_words(html: str) -> None:
+    assert cells(html, "width")[0] == "12"
+    assert "d_model" not in Elements(html).text()
+
+
+def test_powers_and_subscripts_are_set_as_such(html: str) -> None:
+    assert "N* = N<sub>P</sub> (C/P)<sup>a</sup>" in html
+    assert "N* ∝ C<sup>a</sup>, D* ∝ C<sup>b</sup>" in html
+    assert "L = E + A/N<sup>alpha</sup> + B/D<sup>beta</sup>" in html
+    assert re.search(r">N\* ∝ C<sup>0\.\d+</sup> \[", html)
+    headings = re.findall(r"<(?:caption|th)[^>]*>(.*?)</(?:caption|th)>", html)
+    assert len(headings) > 40
+    assert not any("^" in heading or "_" in heading for heading in headings)
+
+
+def test_names_out_of_the_data_are_not_typeset(page: StudyPage) -> None:
+    columns = {**page.runs.columns, "run_id": np.array(["A_B^2"] * len(page.runs))}
+    assert ">A_B^2</th>" in render(replace(page, runs=replace(page.runs, columns=columns)))
+
+
+def test_a_missed_forecast_is_in_the_first_line(page: StudyPage) -> None:
+    assert page.forecast is not None
+    missed = judge(page.forecast, "c5e12-d64", page.forecast.run_interval[1] + 0.1)
+    frontier = with_outcome(page.frontier, page.forecast, missed)
+    text = Elements(render(replace(page, frontier=frontier, outcome=missed))).text()
+    assert "at 3 budgets: usable, with 3 cautions; its own forecast missed" in text
+    assert "its own forecast missed" not in Elements(render(page)).text()
+
+
+def test_sentences_are_one_space_apart(page: StudyPage) -> None:
+    fits = (page.frontier, replace(page.frontier, intervals={}), fit(page.frontier.runs.take([0, 1]), "frontier"))
+    assert not any("  " in introduction(each) for each in fits)

@@ -191,3 +191,32 @@ def test_counted_flops_do_not_follow_n() -> None:
 def test_a_count_that_the_table_lacks_is_named() -> None:
     with pytest.raises(UnknownName, match="no column 'params_total' to count N by"):
         with_convention(Runs([1], [1], [1]), ParamsConvention.TOTAL)
+
+
+def test_the_columns_of_a_table_cannot_be_changed() -> None:
+    runs = Runs([1e8], [2e9], [3.1], columns={"seed": [0]})
+    with pytest.raises(TypeError):
+        runs.columns["seed"] = np.array([1.0])  # type: ignore[index]
+    assert runs.take([0]).columns["seed"].tolist() == [0.0]
+
+
+def test_no_rows_may_be_taken() -> None:
+    runs = Runs([1e8], [2e9], [3.1])
+    assert len(runs.take([])) == len(runs.where("loss < 0")) == 0
+
+
+@pytest.mark.parametrize(("n", "fault"), [(1e300, "is infinite"), (1e-300, "is 0, zero")])
+def test_compute_beyond_a_float_is_refused_unless_it_is_given(n: float, fault: str) -> None:
+    with pytest.raises(TableError, match=f"row 0, 6 N D of params and tokens {fault}"):
+        Runs([n], [n], [3.1])
+    assert Runs([n], [n], [3.1], flops=[1e20]).flops.tolist() == [1e20]
+
+
+def test_a_convention_that_there_is_not_is_named() -> None:
+    with pytest.raises(UnknownName, match="no convention of N called 'totl'; did you mean 'total'"):
+        with_convention(Runs([1e8], [2e9], [3.1]), "totl")  # type: ignore[arg-type]
+
+
+def test_an_integer_of_hundreds_of_digits_is_refused() -> None:
+    with pytest.raises(TableError, match="column 'params' is infinite"):
+        Runs([10**400], [2e9], [3.1])

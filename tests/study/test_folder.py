@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from isoflop.errors import UsageError
+from isoflop.errors import TableError, UsageError
+from isoflop.runs import read_runs
 from isoflop.study import State, Study, StudyFacts, create_study, open_study, predicted_seconds, run_specs
 from isoflop.sweeps.design import Cell
 from isoflop.sweeps.recipe import SMALL_BYTES
@@ -155,3 +156,20 @@ def test_predicted_seconds_follow_the_measured_runs() -> None:
     # The trainer has become faster since these were measured; what counts is the share of each run.
     for seconds, share in zip(predicted, measured.values(), strict=True):
         assert seconds / sum(predicted) == pytest.approx(share / sum(measured.values()), rel=0.3)
+
+
+def test_a_noise_that_is_no_number_is_named(tmp_path: Path, specs: Specs, facts: StudyFacts) -> None:
+    study = create_study(tmp_path, specs, facts)
+    (study.run_folder(specs[0].run_id) / "result.json").write_text("{}")
+    text = (tmp_path / "study.toml").read_text()
+    (tmp_path / "study.toml").write_text(text.replace("loss_noise = 0.013", 'loss_noise = "a"'))
+    with pytest.raises(TableError, match=r"study.toml says loss_noise = 'a', which is no number"):
+        read_runs(tmp_path)
+
+
+def test_a_result_of_another_kind_is_named(make_study: Callable[..., Study], specs: Specs) -> None:
+    study = make_study()
+    for text in ('{"state": "finished"}', '{"state": "done"}'):
+        (study.run_folder(specs[0].run_id) / "result.json").write_text(text)
+        with pytest.raises(UsageError, match=r"result.json is no result of a run .* trains this run again"):
+            study.states()

@@ -116,7 +116,7 @@ def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
 
 
 def test_another_source_does_not_silently_reuse_the_corpus(corpus: Corpus, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="already holds a corpus"):
+    with pytest.raises(UsageError, match=r"holds a corpus of the text files under .* is not that text"):
         build_corpus(corpus.folder, None)
 
 
@@ -126,7 +126,7 @@ def test_changed_bytes_are_noticed(tmp_path: Path, write_text: WriteText) -> Non
     content = bytearray((tmp_path / "corpus" / "val.bin").read_bytes())
     content[0] ^= 1
     (tmp_path / "corpus" / "val.bin").write_bytes(content)
-    with pytest.raises(UsageError, match="are not those its corpus"):
+    with pytest.raises(UsageError, match="are not those that its corpus"):
         read_corpus(tmp_path / "corpus")
 
 

@@ -269,7 +269,7 @@ def test_a_refusal_is_one_sentence_and_a_crash_a_traceback(make_run: MakeRun) ->
     assert (code, errors.count("\n")) == (2, 1)
     assert "Traceback" not in errors
     crashed = make_run("crashed")
-    (crashed / "spec.json").write_text('{"schema": ')
+    (crashed / "metrics.jsonl").mkdir()
     code, errors = finish(worker(crashed))
     assert code == 1
-    assert "JSONDecodeError" in errors
+    assert "IsADirectoryError" in errors

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from isoflop import fitting
-from isoflop.cli.output import check_writable
+from isoflop.cli.output import check_law_file
 from isoflop.conventions import ParamsConvention
 from isoflop.errors import CheckFailed, DataError
 from isoflop.fitting.fit import DRAWS, LEVEL
@@ -33,7 +33,7 @@ def fit(
     runs: Annotated[
         Path, typer.Argument(metavar="RUNS", help="A CSV, TSV, JSONL or Parquet table, or a study folder.")
     ],
-    family: Annotated[str, typer.Option(help="The form of the law.")] = "chinchilla",
+    family: Annotated[str, typer.Option(help="The form of the loss surface of approach 3.")] = "chinchilla",
     approach: Annotated[
         Approach | None, typer.Option(help="2: isoFLOP minima; 3: a loss surface (default); all: both.")
     ] = None,
@@ -52,7 +52,7 @@ def fit(
 ) -> int:
     """Fit a scaling law to runs: verdict, coefficients, intervals."""
     if output is not None:
-        check_writable(output)
+        check_law_file(output)
     asked = {"params": params_column, "tokens": tokens_column, "loss": loss_column, "flops": flops_column}
     table = read_runs(runs, {ours: theirs for ours, theirs in asked.items() if theirs is not None}, where)
     if convention is not None:

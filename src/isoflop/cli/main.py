@@ -6,7 +6,7 @@ Only the module of the command that was asked for is imported, so that ``isoflop
 
 from __future__ import annotations
 
-import re
+import os
 import signal
 import sys
 import traceback
@@ -18,7 +18,8 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from isoflop.errors import IsoflopError
+from isoflop.cli.arguments import UnreadableArgument, reworded, shield_negative_number
+from isoflop.errors import Interrupted, IsoflopError
 
 COMMANDS = {
     "quickstart": "Train, fit and report a small isoFLOP study on this CPU.",
@@ -26,10 +27,6 @@ COMMANDS = {
     "plan": "Split a compute budget between parameters and tokens.",
     "laws": "List the published laws, or show one.",
 }
-
-# What typer raises for an option or argument it cannot read. Its base class lives in click for older
-# versions of typer and in typer itself for newer ones; the public subclass leads to it in both.
-UnreadableArgument: type[Any] = typer.BadParameter.__bases__[0]
 
 
 class Commands(TyperGroup):
@@ -82,28 +79,31 @@ def main(arguments: Sequence[str] | None = None) -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # a terminated study keeps its state, as after Ctrl-C
     if not debug:
         sys.excepthook = _say_unexpected
-    sys.exit(run([word for word in words if word != "--debug"], debug))
+    try:
+        code = run([word for word in words if word != "--debug"], debug)
+    except OSError as error:  # a full disk, a vanished folder: nothing to report to us
+        named = f", {error.filename}" if error.filename else ""
+        code = _fail(f"the system refused: {error.strerror or error}{named}.", IsoflopError.exit_code, debug)
+        # Python writes out what is left for stdout as it ends, and would fail once more.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    sys.exit(code)
 
 
 def run(words: Sequence[str], debug: bool = False) -> int:
     """Run the command; what goes wrong becomes one sentence on stderr and an exit code."""
     command = typer.main.get_command(_app())
-    shielded = [_shield_negative_number(word) for word in words] or ["--help"]
+    shielded = [shield_negative_number(word) for word in words] or ["--help"]
     try:
         code = command.main(shielded, prog_name="isoflop", standalone_mode=False)
     except IsoflopError as error:
         return _fail(str(error), error.exit_code, debug)
     except UnreadableArgument as error:
-        path = error.ctx.command_path if error.ctx else "isoflop"
-        return _fail(f"{error.format_message()} (see {path} --help)", 2, debug)
+        return _fail(reworded(error, words, COMMANDS), 2, debug)
     except (KeyboardInterrupt, typer.Abort):
-        return _fail("interrupted.", 130, debug)
+        code = Interrupted.exit_code
+    if code == Interrupted.exit_code:  # newer versions of typer turn Ctrl-C into the code alone
+        return _fail("interrupted; what was finished is kept, and the same command goes on.", code, debug)
     return int(code or 0)
-
-
-def _shield_negative_number(word: str) -> str:
-    """A space before "-5" keeps it from being read as an option, so that it is refused as a quantity."""
-    return f" {word}" if re.match(r"-\.?\d", word) else word
 
 
 def _fail(sentence: str, code: int, debug: bool) -> int:

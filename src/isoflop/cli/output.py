@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
+from tempfile import TemporaryFile
 
 from isoflop.errors import UsageError
 
 
-def check_writable(path: Path) -> None:
-    """Raise UsageError unless a file could be written at ``path``."""
+def check_law_file(path: Path) -> None:
+    """Raise UsageError unless a law could be written at ``path``: as TOML, so that no table of runs is overwritten."""
     folder = path.parent
     if path.is_dir():
         raise UsageError(f"cannot write {path}: it is a folder; name a file in it.")
+    if path.suffix.lower() != ".toml":
+        raise UsageError(f"cannot write the law to {path}: it would be TOML; give a name that ends in .toml.")
     if not folder.is_dir():
         fault = "is a file, not a folder" if folder.exists() else "does not exist"
         raise UsageError(f"cannot write {path}: {folder} {fault}; name a folder that is there.")
-    if not os.access(folder, os.W_OK):
-        raise UsageError(f"cannot write {path}: {folder} is not writable; choose another place.")
+    try:
+        with TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise UsageError(f"cannot write {path}: {error.strerror}; choose another place.") from None

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
+from rich.text import Text
 
 from isoflop.quantities import format_flops
 from isoflop.study import Progress, RunState, State, time_left
@@ -17,6 +19,10 @@ from isoflop.training.spec import RunSpec
 
 REFRESH_SECONDS = 0.5
 STYLES = {State.DONE: "green", State.RUNNING: "bold", State.FAILED: "red", State.DIVERGED: "red"}
+WORTH_A_LOOK = (State.RUNNING, State.FAILED, State.DIVERGED, State.STOPPED, State.DONE, State.PENDING)
+"""Which runs are shown first where a terminal has no room for all of them."""
+LINES_BESIDE_RUNS = 4
+"""Of a terminal's height: the header, the caption on two lines at worst, and the cursor's own line."""
 
 
 @contextmanager
@@ -26,19 +32,25 @@ def watch(workers: int, then: RunSpec | None = None) -> Iterator[Progress]:
     if not console.is_terminal:
         yield Lines(workers, then)
         return
-    with Live(console=console, auto_refresh=False, vertical_overflow="visible") as live:
+    # A table taller than the terminal could not be drawn over: every drawing would stay in the scrollback.
+    with Live(console=console, auto_refresh=False, vertical_overflow="crop") as live:
         yield _Table(live, workers, then)
 
 
 class Lines:
-    """One plain line whenever a run begins or ends."""
+    """One plain line whenever a run begins or ends, and one for all that had ended before."""
 
     def __init__(self, workers: int, then: RunSpec | None) -> None:
         self._workers = workers
         self._then = then
-        self._seen: dict[str, State] = {}
+        self._seen: dict[str, State] | None = None
 
     def __call__(self, states: tuple[RunState, ...]) -> None:
+        if self._seen is None:
+            self._seen = {state.run_id: state.state for state in states if state.state.is_finished}
+            if self._seen:
+                print(f"going on: {_overall(states, self._workers, self._then)}", file=sys.stderr, flush=True)
+            return
         for state in states:
             before = self._seen.get(state.run_id)
             self._seen[state.run_id] = state.state
@@ -64,18 +76,27 @@ class _Table:
         finished = all(state.state.is_finished for state in states)
         if finished or time.monotonic() - self._drawn > REFRESH_SECONDS:
             self._drawn = time.monotonic()
-            self._live.update(_table(states, _overall(states, self._workers, self._then)), refresh=True)
+            room = self._live.console.size.height - LINES_BESIDE_RUNS
+            caption = _overall(states, self._workers, self._then)
+            self._live.update(_table(states, caption, room), refresh=True)
 
 
-def _table(states: tuple[RunState, ...], caption: str) -> Table:
+def _table(states: Sequence[RunState], caption: str, room: int) -> Table:
+    """The runs, one on a line: all in their order where there is room, else those that are running first."""
+    if len(states) > room:
+        by_worth = sorted(states, key=lambda state: WORTH_A_LOOK.index(state.state))
+        states, others = by_worth[: max(room - 1, 1)], by_worth[max(room - 1, 1) :]
+        counts = Counter(str(state.state) for state in others)
+        caption = f"and {', '.join(f'{count} {state}' for state, count in counts.items())}\n{caption}"
     table = Table(caption=caption, caption_justify="left", box=None, pad_edge=False, header_style="dim")
     for name in ("run", "FLOPs", "state", "done", "loss", "tokens/s"):
-        table.add_column(name, justify="left" if name in ("run", "state") else "right")
+        table.add_column(name, justify="left" if name in ("run", "state") else "right", no_wrap=name != "state")
+    table.columns[2].min_width = max(map(len, State))
     for state in states:
         table.add_row(
             state.run_id,
             format_flops(state.spec.budget),
-            f"{state.state}{': ' + state.reason if state.reason else ''}",
+            Text(f"{state.state}{': ' + state.reason if state.reason else ''}", no_wrap=True, overflow="ellipsis"),
             f"{state.step / state.steps:.0%}",
             "" if state.loss is None else f"{state.loss:.4f}",
             "" if state.tokens_per_second is None else f"{state.tokens_per_second:,.0f}",
@@ -86,12 +107,12 @@ def _table(states: tuple[RunState, ...], caption: str) -> Table:
 
 def _overall(states: tuple[RunState, ...], workers: int, then: RunSpec | None) -> str:
     """Runs finished, and the time left for all, the run still to come among them."""
-    finished = sum(state.state.is_finished for state in states)
+    finished = f"{sum(state.state.is_finished for state in states)} of {len(states)} runs finished"
     known = {state.spec.purpose for state in states}
     to_come = then if then is not None and then.purpose not in known else None
     seconds = time_left(states, workers, then=to_come)
     left = "" if seconds is None or not seconds else f", about {_duration(seconds)} left"
-    return f"{finished} of {len(states)} runs{' and a forecast run' if to_come else ''} finished{left}"
+    return f"{finished}{', a forecast run to come' if to_come else ''}{left}"
 
 
 def _duration(seconds: float) -> str:

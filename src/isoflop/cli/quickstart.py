@@ -17,10 +17,20 @@ from isoflop.quantities import read_flops
 from isoflop.sweeps.design import QUICKSTART_BUDGETS
 
 
+def _folder(name: str | Path) -> Path:
+    """The folder called so; "" would quietly be the current one."""
+    if not str(name):
+        raise UsageError("--out is empty; name the folder of the study.")
+    return Path(name)
+
+
 def quickstart(
-    out: Annotated[Path, typer.Option(help="The folder of the study; the same folder again goes on with it.")] = Path(
-        "quickstart"
-    ),
+    out: Annotated[
+        Path,
+        typer.Option(
+            metavar="<path>", parser=_folder, help="The folder of the study; the same folder again goes on with it."
+        ),
+    ] = Path("quickstart"),
     text: Annotated[
         Path | None, typer.Option(help="A folder of your own text; without it, this Python's standard library.")
     ] = None,

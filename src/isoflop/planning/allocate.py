@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,8 +11,8 @@ from numpy.typing import NDArray
 
 from isoflop import laws
 from isoflop.conventions import Conventions, explain
-from isoflop.errors import UsageError
-from isoflop.laws import Law
+from isoflop.errors import DataError, UsageError
+from isoflop.laws import Law, Optimum
 from isoflop.planning.result import Intervals, Plan, PlanRow, Span
 from isoflop.quantities import format_flops, read_flops
 
@@ -40,6 +41,8 @@ def plan(law: AnyLaw | Sequence[AnyLaw], budget: str | float, *, level: float = 
     if not 0 < level < 1:
         raise UsageError(f"the level {level:g} is not a share between 0 and 1; write 0.9 for a 90 % interval.")
     asked = [law] if isinstance(law, (Law, str)) else list(law)
+    if not asked:
+        raise UsageError("no law to plan with; give one, or the id of a published one such as 'besiroglu2024'.")
     found = [_find(one) if isinstance(one, str) else one for one in asked]
     rows = tuple(_row(one, compute.value, level) for one in found)
     return Plan(compute, rows, level, (*_conventions_notes(rows), *_uncertainty_notes(rows)))
@@ -52,8 +55,10 @@ def _find(name: str) -> Law:
 
 
 def _row(law: Law, flops: float, level: float) -> PlanRow:
-    best = law.optimum(flops)
-    intervals = _intervals(law, flops, level)
+    with np.errstate(all="ignore"):  # what is no number is refused below
+        best = law.optimum(flops)
+        intervals = _intervals(law, flops, level)
+    _refuse_no_number(law, flops, best, intervals)
     largest = None if law.fitted_range.flops is None else law.fitted_range.flops[1]
     return PlanRow(
         law=law.id,
@@ -65,6 +70,18 @@ def _row(law: Law, flops: float, level: float) -> PlanRow:
         conventions=law.conventions,
         notes=(*_range_notes(law, flops, intervals is not None), *law.caveats),
     )
+
+
+def _refuse_no_number(law: Law, flops: float, best: Optimum, intervals: Intervals | None) -> None:
+    """A law file may say anything, exponents that cancel among it."""
+    numbers = [float(best.params), float(best.tokens), float(best.loss)]
+    if intervals is not None:
+        numbers += [*intervals.params, *intervals.tokens, *intervals.loss]
+    if not all(math.isfinite(number) and number > 0 for number in numbers):
+        raise DataError(
+            f"the law {law.id} gives no optimum at {format_flops(flops)} FLOPs: {numbers[0]:.3g} parameters, "
+            f"{numbers[1]:.3g} tokens, loss {numbers[2]:.3g}; correct its coefficients or the budget."
+        )
 
 
 def _intervals(law: Law, flops: float, level: float) -> Intervals | None:

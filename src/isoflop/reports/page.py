@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-import re
 from html import escape
 from importlib import resources
 from pathlib import Path
@@ -19,6 +18,7 @@ from isoflop.reports.palette import colours, css_variables
 from isoflop.reports.prose import introduction, verdict_line
 from isoflop.reports.sections import Section, notes, sections
 from isoflop.reports.study_page import StudyPage
+from isoflop.reports.typeset import typeset
 
 __all__ = ["StudyPage", "render", "write_report"]
 
@@ -37,7 +37,7 @@ def render(page: StudyPage) -> str:
         title=escape(page.title),
         css=Template(_template("page.css")).substitute({name: css_variables(roles) for name, roles in palette.items()}),
         status=page.frontier.verdict.status,
-        verdict=_superscripts(escape(verdict_line(page.frontier))),
+        verdict=typeset(verdict_line(page.frontier)),
         introduction=escape(introduction(page.frontier)),
         cautions=notes(page.frontier),
         contents=" ".join(f'<a href="#{section.id}">{escape(section.heading)}</a>' for section in found),
@@ -62,10 +62,6 @@ def _section(section: Section) -> str:
 
 def _template(name: str) -> str:
     return (resources.files("isoflop.reports") / "templates" / name).read_text(encoding="utf-8")
-
-
-def _superscripts(html: str) -> str:
-    return re.sub(r"C\^(-?[0-9.]+)", r"C<sup>\1</sup>", html)
 
 
 def _json(value: Any) -> str:

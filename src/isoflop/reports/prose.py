@@ -52,7 +52,8 @@ def verdict_line(fit: Fit) -> str:
     if fit.allocation is None:
         return f"No law from {evidence(fit)}: the fit was refused"
     a = format_estimate(fit.allocation[0], fit.intervals.get("a"))
-    return f"N* ∝ C^{a} from {evidence(fit)}: {fit.verdict.describe()}"
+    missed = any(note.code == "forecast_missed" for note in fit.verdict.notes)
+    return f"N* ∝ C^{a} from {evidence(fit)}: {fit.verdict.describe()}{'; its own forecast missed' if missed else ''}"
 
 
 def introduction(fit: Fit) -> str:

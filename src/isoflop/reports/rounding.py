@@ -2,17 +2,34 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+
 from isoflop.fitting.result import Span
-from isoflop.quantities import format_si, format_value
+from isoflop.quantities import format_si
+
+LOSS_DIGITS = 4
+"""No interval is known for the loss of one run."""
 
 
 def loss_text(loss: float) -> str:
-    """The loss of one run, to four digits: no interval is known for it.
+    """The loss of one run.
 
-    >>> loss_text(1.3358214)
-    '1.336'
+    >>> loss_text(1.3358214), loss_text(1.75)
+    ('1.336', '1.750')
     """
-    return format_value(float(loss), None)
+    return loss_column([loss])[0]
+
+
+def loss_column(losses: Sequence[float]) -> list[str]:
+    """The losses of a column, all to the decimal that the largest is shown to.
+
+    >>> loss_column([1.75, 1.60318, 0.98])
+    ['1.750', '1.603', '0.980']
+    """
+    largest = max(losses, default=1.0)
+    decimals = max(LOSS_DIGITS - 1 - math.floor(math.log10(largest)), 0)
+    return [f"{loss:.{decimals}f}" for loss in losses]
 
 
 def count_with_interval(value: float, span: Span | None) -> str:

@@ -12,6 +12,7 @@ from isoflop.reports.axes import conventions_sentence
 from isoflop.reports.figures import Figure
 from isoflop.reports.study_page import StudyPage
 from isoflop.reports.svg import isoflop_svg
+from isoflop.reports.typeset import typeset
 
 WITHOUT_SCRIPT = "<noscript><p>This figure is drawn by JavaScript; its numbers are in the tables.</p></noscript>"
 
@@ -108,7 +109,7 @@ def _counting(page: StudyPage) -> Section:
 def _surface(frontier: Fit, surface: Fit) -> Section:
     body = (
         f'<p class="verdict {surface.verdict.status}"><span class="light" aria-hidden="true"></span>'
-        f"<span>{escape(prose.surface_line(frontier, surface))}</span></p>{notes(surface)}"
+        f"<span>{typeset(prose.surface_line(frontier, surface))}</span></p>{notes(surface)}"
     )
     if surface.fitted is not None:
         body += tables.coefficient_table(surface)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from html import escape
+from typing import Literal
 
 import numpy as np
 
@@ -11,29 +12,51 @@ from isoflop.conventions import ParamsConvention, counted_by, describe
 from isoflop.fitting import CountingRow, Fit
 from isoflop.quantities import format_estimate, format_flops, format_interval, format_si, format_value
 from isoflop.reports.prose import PUBLISHED_EXPONENTS, run_names
-from isoflop.reports.rounding import count_with_interval, loss_text
+from isoflop.reports.rounding import count_with_interval, loss_column
+from isoflop.reports.typeset import typeset
 from isoflop.runs import Runs
 from isoflop.runs.columns import is_number
 
 # Columns shown beside N, D, D/N, C and loss where the table has them; the rest is in the CSV.
-SHOWN = ("state", "purpose", "layers", "d_model", "seed", "seconds", "tokens_per_second")
+SHOWN = {
+    "state": "state",
+    "purpose": "purpose",
+    "layers": "layers",
+    "d_model": "width",
+    "seed": "seed",
+    "seconds": "seconds",
+    "tokens_per_second": "tokens/s",
+}
 
 
-def table(caption: str, header: Sequence[str], rows: Iterable[Sequence[str]], texts: int = 1) -> str:
-    """A table whose first ``texts`` columns hold words and whose others hold numbers; it scrolls when too wide."""
+def table(
+    caption: str,
+    header: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    texts: int = 1,
+    *,
+    symbols: bool = False,
+    narrow: Literal["stack", "scroll"] = "stack",
+) -> str:
+    """A table whose first ``texts`` columns hold words and whose others hold numbers.
+
+    Caption and header are our own words and typeset; so are the names of the rows where they are ``symbols``.
+    Where the page is too narrow for it, a table of few rows is stacked, cell under cell, and a long one scrolls.
+    """
     kinds = ["" if k < texts else ' class="number"' for k in range(len(header))]
-    head = "".join(f'<th scope="col"{kind}>{escape(name)}</th>' for name, kind in zip(header, kinds, strict=True))
-    body = "\n".join(f"<tr>{_row(cells, kinds)}</tr>" for cells in rows)
+    head = "".join(f'<th scope="col"{kind}>{typeset(name)}</th>' for name, kind in zip(header, kinds, strict=True))
+    labels = [f'{kind} data-label="{escape(name)}"' for name, kind in zip(header, kinds, strict=True)]
+    body = "\n".join(f"<tr>{_row(cells, labels, typeset if symbols else escape)}</tr>" for cells in rows)
     return (
-        f'<div class="scroll" role="region" tabindex="0" aria-label="{escape(caption)}"><table>'
-        f"<caption>{escape(caption)}</caption><thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody></table></div>"
+        f'<div class="{narrow}" role="region" tabindex="0" aria-label="{escape(caption)}"><table>'
+        f"<caption>{typeset(caption)}</caption><thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody></table></div>"
     )
 
 
-def _row(cells: Sequence[str], kinds: Sequence[str]) -> str:
-    first, *rest = (escape(cell) for cell in cells)
-    return f'<th scope="row">{first}</th>' + "".join(
-        f"<td{kind}>{cell}</td>" for cell, kind in zip(rest, kinds[1:], strict=True)
+def _row(cells: Sequence[str], labels: Sequence[str], named: Callable[[str], str]) -> str:
+    first, *rest = cells
+    return f'<th scope="row"{labels[0]}>{named(first)}</th>' + "".join(
+        f"<td{label}>{escape(cell)}</td>" for cell, label in zip(rest, labels[1:], strict=True)
     )
 
 
@@ -65,8 +88,9 @@ def counting_table(rows: Sequence[CountingRow]) -> str:
         for row in rows
     ]
     theirs = [(source.name, source.source, source.quoted, "–") for source in PUBLISHED_EXPONENTS]
-    header = ("N counts", "whose, and what", "a of N* ∝ C^a", "b of D* ∝ C^b")
-    return table("One set of runs, several ways to count parameters", header, [*ours, *theirs], texts=2)
+    header = ("N counts", "whose, and what", "exponent a", "exponent b")
+    caption = "One set of runs, several ways to count parameters: N* ∝ C^a, D* ∝ C^b"
+    return table(caption, header, [*ours, *theirs], texts=2)
 
 
 def _whose(convention: ParamsConvention) -> str:
@@ -82,7 +106,7 @@ def coefficient_table(fit: Fit) -> str:
         values[name], meanings[name] = value, "exponent of N* in C" if name == "a" else "exponent of D* in C"
     rows = [(name, meanings[name], *_value_and_interval(value, fit, name)) for name, value in values.items()]
     header = ("coefficient", "meaning", "value", f"{fit.level:.0%} interval")
-    return table(fit.law.family.formula, header, rows, texts=2)
+    return table(fit.law.family.formula, header, rows, texts=2, symbols=True)
 
 
 def _value_and_interval(value: float, fit: Fit, name: str) -> tuple[str, str]:
@@ -104,11 +128,13 @@ def runs_table(runs: Runs) -> str:
         [format_si(value) for value in runs.tokens],
         [f"{ratio:.3g}" for ratio in runs.tokens / runs.params],
         [format_flops(value) for value in runs.flops],
-        [loss_text(value) for value in runs.loss],
+        loss_column(runs.loss.tolist()),
         *([_measurement(value) for value in runs.columns[name]] for name in measured),
     ]
-    header = ["run", *labels, "N", "D", "D/N", "C", "loss", *measured]
-    return table(f"All {len(runs)} runs", header, zip(*columns, strict=True), texts=1 + len(labels))
+    names = [SHOWN[name] for name in (*labels, *measured)]
+    header = ["run", *names[: len(labels)], "N", "D", "D/N", "C", "loss", *names[len(labels) :]]
+    rows = zip(*columns, strict=True)
+    return table(f"All {len(runs)} runs", header, rows, texts=1 + len(labels), narrow="scroll")
 
 
 def _measurement(value: float) -> str:

@@ -63,6 +63,10 @@ def assemble(raw: RawTable, names: Mapping[str, str], where: str | None) -> dict
         for name in (*REQUIRED, "flops", *OPTIONAL)
         if name in REQUIRED or not _is_absent(columns.get(name))
     }
+    if "flops" not in checked:
+        six_nd(
+            checked["params"], checked["tokens"], rows, raw.source
+        )  # Runs will count so; here rows have their numbers
     taken = {*REQUIRED, "flops", *(column for column, _ in CONVENTIONS.values())}
     absent = {name for name in OPTIONAL if name not in checked}
     others = {name: checked.get(name, column) for name, column in columns.items() if name not in taken | absent}
@@ -86,6 +90,13 @@ def positive_numbers(column: Column, label: str, rows: RowNumbers, source: str) 
     raise TableError(f"{source}: row {rows[at]}, {label} {fault}; correct the cell, or leave the row out (--where).")
 
 
+def six_nd(params: FloatArray, tokens: FloatArray, rows: RowNumbers, source: str) -> FloatArray:
+    """C = 6 N D, refused with the row where it is beyond what a float holds."""
+    with np.errstate(over="ignore", under="ignore"):
+        flops = 6.0 * params * tokens
+    return positive_numbers(flops, "6 N D of params and tokens", rows, source)
+
+
 def _fault(value: float) -> str:
     if np.isnan(value):
         return "is empty or nan, not a number"
@@ -99,7 +110,7 @@ def _reads_as_number(cell: str) -> bool:
         float(cell)
     except ValueError:
         return False
-    return True
+    return cell.isascii()  # float() takes the digits of every script
 
 
 def _is_absent(column: Column | None) -> bool:
@@ -115,6 +126,12 @@ def _renamed(raw: RawTable, names: Mapping[str, str]) -> dict[str, Column]:
     columns = {name: column for name, column in raw.columns.items() if name not in mapped}
     columns |= {ours: raw.columns[theirs] for ours, theirs in names.items()}
     for name in REQUIRED:
+        if name in mapped and name not in names:
+            other = next(ours for ours, theirs in names.items() if theirs == name)
+            raise TableError(
+                f"{raw.source}: the column {name!r} is asked for as {other}, and it is needed as {name}; "
+                f"say which column holds {name} with --{name}-column."
+            )
         if name not in columns:
             raise TableError(_no_column(raw, name, f"say which one it is with --{name}-column"))
     return _restated(columns, raw, names)

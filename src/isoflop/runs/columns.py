@@ -38,6 +38,8 @@ def column_from_text(name: str, cells: Sequence[str]) -> Column:
     text = np.strings.strip(np.array(cells, dtype=np.str_))
     if is_a_name(name):
         return text
+    if not all(map(str.isascii, cells)):
+        return text  # NumPy takes the digits of every script; a table has those of one
     blank = text == ""
     try:
         numbers = np.where(blank, "nan", text).astype(np.float64)
@@ -57,8 +59,16 @@ def column_from_values(name: str, values: Sequence[object]) -> Column:
     filled = [value for value in values if value is not None]
     numeric = all(isinstance(value, (int, float)) and not isinstance(value, bool) for value in filled)
     if filled and numeric and not is_a_name(name):
-        return np.array([np.nan if value is None else value for value in values], dtype=np.float64)
+        return np.array([np.nan if value is None else _as_float(value) for value in values], dtype=np.float64)
     return np.array(["" if value is None else str(value) for value in values], dtype=np.str_)
+
+
+def _as_float(value: Any) -> float:
+    """An integer of hundreds of digits, which JSON and Python allow, as an infinity; the door refuses those."""
+    try:
+        return float(value)
+    except OverflowError:
+        return np.inf if value > 0 else -np.inf
 
 
 def column_from_array(name: str, values: ArrayLike) -> Column:

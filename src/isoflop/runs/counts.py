@@ -19,6 +19,8 @@ def with_convention(runs: Runs, params: ParamsConvention) -> Runs:
     >>> with_convention(runs, ParamsConvention.TOTAL).params.tolist()
     [15.0, 25.0]
     """
+    if params not in list(ParamsConvention):
+        raise UnknownName.among("convention of N", str(params), map(str, ParamsConvention))
     params = ParamsConvention(params)
     if runs.conventions.params == params:
         return runs

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from isoflop.conventions import Conventions, FlopsConvention
 from isoflop.errors import TableError, UnknownName
 from isoflop.files import write_atomic
-from isoflop.runs.assemble import OPTIONAL, DroppedRun, assemble, positive_numbers
+from isoflop.runs.assemble import OPTIONAL, DroppedRun, assemble, positive_numbers, six_nd
 from isoflop.runs.columns import Column, as_csv, column_from_array
 from isoflop.runs.readers.frame import read_frame
 from isoflop.runs.where import select
@@ -63,7 +64,7 @@ class Runs:
         N, D, L = (_checked(*pair, source) for pair in (("params", params), ("tokens", tokens), ("loss", loss)))
         if flops is None:
             _same_length({"params": N, "tokens": D}, source)
-            C = 6.0 * N * D
+            C = six_nd(N, D, np.arange(len(N)), source)
             conventions = replace(conventions, flops=FlopsConvention.SIX_ND)
         else:
             C = _checked("flops", flops, source)
@@ -74,7 +75,7 @@ class Runs:
         _same_length({"params": N, "tokens": D, "loss": L, "flops": C, **others}, source)
         for column in (N, D, L, C, *others.values()):
             column.setflags(write=False)
-        facts = {"params": N, "tokens": D, "loss": L, "flops": C, "columns": others}
+        facts = {"params": N, "tokens": D, "loss": L, "flops": C, "columns": MappingProxyType(others)}
         for name, value in (facts | {"conventions": conventions, "source": source, "dropped": dropped}).items():
             object.__setattr__(self, name, value)
 
@@ -105,7 +106,7 @@ class Runs:
 
     def take(self, rows: ArrayLike) -> Runs:
         """The runs that a mask or an array of indices picks."""
-        picked = np.asarray(rows)
+        picked = np.asarray(rows) if np.size(rows) else np.array([], dtype=np.intp)  # NumPy reads [] as floats
         return replace(
             self,
             params=self.params[picked],

@@ -41,15 +41,17 @@ def run_study(
 ) -> tuple[RunState, ...]:
     """Train every run that has no result, the longest first, and return where the runs stand.
 
-    ``runs`` names the runs to see to; without it, all of the study. ``on_progress`` is called several
-    times a second with their states. Ctrl-C stops the jobs after a checkpoint and is raised as
-    Interrupted; RunsFailed names the runs that did not finish, with the others kept. Either way the next
-    call goes on. UsageError when another process runs this study.
+    ``runs`` names the runs to see to; without it, all of the study. ``on_progress`` is called with their
+    states before any has begun, and then several times a second. Ctrl-C stops the jobs after a checkpoint
+    and is raised as Interrupted; RunsFailed names the runs that did not finish, with the others kept.
+    Either way the next call goes on. UsageError when another process runs this study.
     """
     with supervise(study.folder):
         watch = _Watch(study, executor, tuple(command), runs)
         try:
             watch.submit()
+            if on_progress:
+                on_progress(watch.states())
             while watch.refresh():
                 if on_progress:
                     on_progress(watch.states())

@@ -11,12 +11,15 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from isoflop.errors import UsageError
+from isoflop.files import read_object
 from isoflop.study._specs import predicted_seconds
 from isoflop.training.spec import RunSpec, newest_attempt
 
 RESULT = "result.json"
 METRICS = "metrics.jsonl"
 FAILURE = "failure.json"
+TRY_AGAIN = "delete it, and the same command trains this run again"
 
 SECONDS_BESIDE_STEPS = 1.5
 """What a run takes besides its steps: to start Python and torch, and to be judged on the validation windows."""
@@ -67,11 +70,10 @@ class RunState:
 
 def read_state(folder: Path, spec: RunSpec, *, supervised: bool) -> RunState:
     """Where the run in ``folder`` stands; ``supervised`` says whether somebody is running the study."""
-    if (result := _read_json(folder / RESULT)) is not None:
-        state, speed = State(result["state"]), result["tokens_per_second"]
-        return RunState(spec, state, result["steps"], result["loss"], result["seconds"], speed)
+    if (result := _read(folder / RESULT)) is not None:
+        return _finished(spec, result, folder / RESULT)
     line = _last_line(folder / METRICS)
-    if (failure := _read_json(folder / FAILURE)) is not None and failure["attempt"] == newest_attempt(folder):
+    if (failure := _read(folder / FAILURE)) is not None and failure["attempt"] == newest_attempt(folder):
         return _under_way(spec, State.FAILED, line, failure["reason"])
     if line is None:
         return RunState(spec, State.PENDING)
@@ -114,12 +116,19 @@ def _under_way(spec: RunSpec, state: State, line: dict[str, Any] | None, reason:
     return RunState(spec, state, line["step"], line["loss"], line["seconds"], speed, reason)
 
 
-def _read_json(path: Path) -> dict[str, Any] | None:
+def _finished(spec: RunSpec, result: dict[str, Any], path: Path) -> RunState:
     try:
-        table: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        state, speed = State(result["state"]), result["tokens_per_second"]
+        return RunState(spec, state, result["steps"], result["loss"], result["seconds"], speed)
+    except (KeyError, ValueError) as error:
+        raise UsageError(f"{path} is no result of a run ({error}); {TRY_AGAIN}.") from None
+
+
+def _read(path: Path) -> dict[str, Any] | None:
+    try:
+        return read_object(path, TRY_AGAIN)
     except FileNotFoundError:
         return None
-    return table
 
 
 def _last_line(path: Path) -> dict[str, Any] | None:

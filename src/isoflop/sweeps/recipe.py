@@ -17,7 +17,8 @@ from isoflop.accounting.params import count_params
 from isoflop.accounting.shapes import Shape
 from isoflop.errors import UsageError
 
-SMALLEST_WIDTH = 8
+SMALLEST_WIDTH, LARGEST_WIDTH = 8, 16_384
+"""Far past what a CPU trains: Llama 3 405B is 16,384 wide."""
 
 
 @dataclass(frozen=True)
@@ -67,9 +68,9 @@ class Recipe:
         return min(divisors, key=lambda heads: abs(heads - wanted))
 
     def shape(self, width: int) -> Shape:
-        """The shape at ``width``, an even number from 8 up; another width is a UsageError."""
-        if width < SMALLEST_WIDTH or width % 2:
-            allowed = f"even numbers from {SMALLEST_WIDTH} up"
+        """The shape at ``width``, an even number from 8 to 16,384; another width is a UsageError."""
+        if not SMALLEST_WIDTH <= width <= LARGEST_WIDTH or width % 2:
+            allowed = f"even numbers from {SMALLEST_WIDTH} to {LARGEST_WIDTH:,}"
             raise UsageError(f"a width of {width} is not one that {self.name} allows: {allowed}.")
         return Shape(self.layers, width, self.heads(width), self.mlp_ratio * width, self.vocab, self.context)
 
@@ -115,7 +116,8 @@ def width_for_params(recipe: Recipe, params: float) -> int:
     32
     """
     # Two blocks of matrices already hold more than width**2 weights, so sqrt(params) is wide enough.
-    widths = range(SMALLEST_WIDTH, SMALLEST_WIDTH + 4 + math.isqrt(int(params)), 2)
+    widest = min(LARGEST_WIDTH, SMALLEST_WIDTH + 4 + math.isqrt(int(params)))
+    widths = range(SMALLEST_WIDTH, widest + 1, 2)
     above = bisect.bisect_left(widths, params, key=recipe.params)
     return min(widths[max(above - 1, 0) : above + 1], key=lambda width: abs(recipe.params(width) - params))
 

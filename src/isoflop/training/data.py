@@ -22,10 +22,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isoflop.errors import DataError, UsageError
-from isoflop.files import remove_leftovers, write_atomic
+from isoflop.files import read_object, remove_leftovers, write_atomic
 
 SCHEMA = "isoflop.corpus/1"
 STANDARD_LIBRARY = "the Python standard library"
+FILES = ("train.bin", "val.bin")
+REBUILD = "delete that folder, and it is built again"
 
 SHORTEST, LONGEST = 500, 200_000
 """Bytes: shorter files are stubs, longer ones are tables that a program wrote."""
@@ -70,17 +72,24 @@ class Corpus:
 def read_corpus(folder: Path) -> Corpus:
     """Read the corpus in ``folder``; UsageError if there is none or its bytes are not those it was made with."""
     try:
-        table = json.loads((folder / "corpus.json").read_text(encoding="utf-8"))
+        table = read_object(folder / "corpus.json", REBUILD)
     except FileNotFoundError:
         raise UsageError(f"there is no corpus in {folder} (no corpus.json); build one with build_corpus.") from None
     if table.get("schema") != SCHEMA:
         raise UsageError(f"{folder}/corpus.json says schema {table.get('schema')!r}; this isoflop reads {SCHEMA!r}.")
-    facts = {field.name: table[field.name] for field in fields(Corpus) if field.name != "folder"}
-    corpus = Corpus(folder=folder, **facts)
-    if _digest(folder) != corpus.digest:
-        raise UsageError(
-            f"the bytes in {folder} are not those its corpus.json describes; delete the folder to rebuild."
+    try:
+        corpus = Corpus(
+            folder=folder, **{fact.name: table[fact.name] for fact in fields(Corpus) if fact.name != "folder"}
         )
+        digest = _digest((folder / name).read_bytes() for name in FILES)
+    except KeyError as error:
+        raise UsageError(f"{folder}/corpus.json lacks {error}; {REBUILD}.") from None
+    except OSError as error:
+        raise UsageError(
+            f"the corpus in {folder} cannot be read ({error.strerror}, {error.filename}); {REBUILD}."
+        ) from None
+    if digest != corpus.digest:
+        raise UsageError(f"the bytes in {folder} are not those that its corpus.json describes; {REBUILD}.")
     return corpus
 
 
@@ -92,26 +101,28 @@ def build_corpus(folder: Path, source: Path | None = None) -> Corpus:
     Documents under 500 bytes and exact duplicates are dropped, and library files over 200 kB. In the
     order of their content's hash, the first documents are validation until they hold 4 % of the bytes
     and 1024 windows of 128; the rest is training text. DataError if fewer than 1 MB is left for that;
-    UsageError if ``folder`` holds a corpus of another source.
+    UsageError if ``folder`` holds a corpus of another source, or of text that has been edited since. The
+    standard library of another Python is not another source: a study outlives an upgrade.
     """
     name = STANDARD_LIBRARY if source is None else f"the text files under {source}"
-    if (folder / "corpus.json").exists():
-        corpus = read_corpus(folder)
-        if corpus.source != name:
-            raise UsageError(
-                f"{folder} already holds a corpus of {corpus.source}, not of {name}; choose another folder."
-            )
-        return corpus
+    there = read_corpus(folder) if (folder / "corpus.json").exists() else None
+    if there is not None and source is None:
+        _refuse_another(there, name, is_same=there.source == name)
+        return there
     dropped: Counter[str] = Counter()
     documents = _documents(source, dropped)
     validation, training = _split(documents, name)
+    digest = _digest((*training, *validation))
+    if there is not None:
+        _refuse_another(there, name, is_same=there.digest == digest)
+        return there
     folder.mkdir(parents=True, exist_ok=True)
     remove_leftovers(folder)
     write_atomic(folder / "train.bin", b"".join(training))
     write_atomic(folder / "val.bin", b"".join(validation))
     corpus = Corpus(
         folder=folder,
-        digest=_digest(folder),
+        digest=digest,
         source=name,
         unit="byte",
         train_tokens=sum(map(len, training)),
@@ -122,6 +133,14 @@ def build_corpus(folder: Path, source: Path | None = None) -> Corpus:
     )
     write_atomic(folder / "corpus.json", json.dumps(corpus.to_dict(), indent=2) + "\n")
     return corpus
+
+
+def _refuse_another(there: Corpus, name: str, *, is_same: bool) -> None:
+    if not is_same:
+        raise UsageError(
+            f"{there.folder} holds a corpus of {there.source}; {name} is not that text, or it has changed since the "
+            "study began: choose another --out, or put the text back."
+        )
 
 
 def _documents(source: Path | None, dropped: Counter[str]) -> list[bytes]:
@@ -198,10 +217,10 @@ def _split(documents: list[bytes], name: str) -> tuple[list[bytes], list[bytes]]
     return documents[:count], documents[count:]
 
 
-def _digest(folder: Path) -> str:
+def _digest(parts: Iterable[bytes]) -> str:
     digest = hashlib.sha256()
-    for name in ("train.bin", "val.bin"):
-        digest.update((folder / name).read_bytes())
+    for part in parts:
+        digest.update(part)
     return digest.hexdigest()
 
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from isoflop.accounting.shapes import Shape
 from isoflop.errors import UsageError
+from isoflop.files import read_object
 
 SCHEMA = "isoflop.run_spec/1"
 ATTEMPTS = "attempts"
@@ -85,8 +86,6 @@ class RunSpec:
 
     @classmethod
     def from_dict(cls, table: dict[str, Any]) -> RunSpec:
-        if table.get("schema") != SCHEMA:
-            raise UsageError(f"a run's spec says schema {table.get('schema')!r}; this isoflop reads {SCHEMA!r}.")
         facts = {field.name: table[field.name] for field in fields(cls)}
         facts["shape"] = Shape(**table["shape"])
         facts["optimiser"] = OptimiserSpec(**table["optimiser"])
@@ -99,5 +98,12 @@ def newest_attempt(folder: Path) -> int:
 
 
 def read_spec(folder: Path) -> RunSpec:
-    """Read ``spec.json`` of a run's folder."""
-    return RunSpec.from_dict(json.loads((folder / "spec.json").read_text()))
+    """Read ``spec.json`` of a run's folder; UsageError where it is torn or not a spec."""
+    path, remedy = folder / "spec.json", "delete it, and the same command writes it again"
+    table = read_object(path, remedy)
+    if table.get("schema") != SCHEMA:
+        raise UsageError(f"{path} says schema {table.get('schema')!r}; this isoflop reads {SCHEMA!r}.")
+    try:
+        return RunSpec.from_dict(table)
+    except (KeyError, TypeError) as error:
+        raise UsageError(f"{path} is no spec of a run ({error}); {remedy}.") from None

@@ -27,6 +27,7 @@ def read_delimited(path: Path) -> RawTable:
     repeated = sorted({name for name in names if names.count(name) > 1})
     if repeated:
         raise TableError(f"{path} has the column {repeated[0]!r} more than once; give each column its own name.")
+    _refuse_other_delimiters(path, names)
     for line, cells in body:
         if len(cells) != len(names):
             fault = f"row {line} has {len(cells)} cells and the header {len(names)}"
@@ -37,3 +38,13 @@ def read_delimited(path: Path) -> RawTable:
         columns={name: column_from_text(name, cells) for name, cells in zip(names, by_column, strict=True)},
         rows=np.array([line for line, _ in body], dtype=np.int64),
     )
+
+
+def _refuse_other_delimiters(path: Path, names: list[str]) -> None:
+    """A header of one name that holds several is a table with another delimiter."""
+    if len(names) > 1:
+        return
+    used = next((delimiter for delimiter in (";", "\t", "|", ",") if delimiter in names[0]), None)
+    if used is not None:
+        remedy = "name it .tsv" if used == "\t" else "save it with commas, as .csv"
+        raise TableError(f"{path} seems to be delimited by {used!r}, a {path.suffix} is not; {remedy}.")

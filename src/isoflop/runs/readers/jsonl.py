@@ -33,6 +33,10 @@ def _object(line: str, path: Path, number: int) -> dict[str, Any]:
         run = json.loads(line)
     except json.JSONDecodeError as error:
         raise TableError(f"{path}: row {number} is not JSON ({error.msg}); give one object a line.") from error
+    except (ValueError, RecursionError):  # an integer of thousands of digits, or brackets nested as deep
+        raise TableError(
+            f"{path}: row {number} is JSON beyond what can be read; give one flat object a line."
+        ) from None
     if not isinstance(run, dict):
         raise TableError(f'{path}: row {number} is not an object; give one object a line, as in {{"loss": 3.1}}.')
     return run

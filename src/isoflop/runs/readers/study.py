@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from isoflop.errors import TableError
+from isoflop.files import read_object
 from isoflop.runs.columns import RawTable, column_from_values
 
 RESULT_SCHEMA = "isoflop.result/1"
@@ -41,12 +41,18 @@ def _measured(folder: Path) -> dict[str, float]:
         return {}
     except tomllib.TOMLDecodeError as error:
         raise TableError(f"{folder / 'study.toml'} is not TOML: {error}; was it edited?") from error
-    return {"loss_noise": float(design["loss_noise"])} if "loss_noise" in design else {}
+    if "loss_noise" not in design:
+        return {}
+    noise = design["loss_noise"]
+    if isinstance(noise, bool) or not isinstance(noise, (int, float)):
+        raise TableError(f"{folder / 'study.toml'} says loss_noise = {noise!r}, which is no number; was it edited?")
+    return {"loss_noise": float(noise)}
 
 
 def _row(run: Path, measured: Mapping[str, float]) -> dict[str, Any]:
     """One run as a row: facts first, clocks last."""
-    spec, result = _read(run / "spec.json"), _read(run / "result.json")
+    spec = read_object(run / "spec.json", "delete it, and the quick start writes it again")
+    result = read_object(run / "result.json", "delete it, and the quick start trains this run again")
     if result.get("schema") != RESULT_SCHEMA:
         seen = result.get("schema")
         raise TableError(f"{run / 'result.json'} says schema {seen!r}; this isoflop reads {RESULT_SCHEMA!r}.")
@@ -75,11 +81,3 @@ def _row(run: Path, measured: Mapping[str, float]) -> dict[str, Any]:
         }
     except KeyError as error:
         raise TableError(f"{run}: spec.json or result.json lacks {error}; another isoflop wrote it.") from error
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        table: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except json.JSONDecodeError as error:
-        raise TableError(f"{path} is not JSON ({error.msg} in line {error.lineno}); was it edited?") from error
-    return table

@@ -101,6 +101,14 @@ def test_noise_free_truth_comes_back(seed):
         assert fit.law.coefficients[name] == pytest.approx(planted_value, rel=1e-5)
 
 
+def test_a_dense_table_has_many_values_of_n():
+    """Thousands of runs lie within a per cent of their neighbours, and are not one value for that."""
+    rng = np.random.default_rng(0)
+    fit = iso.fit(planted(rng, 5000, noise=0.003), "chinchilla", draws=0)
+    assert fit.converged, fit.summary()
+    assert fit.law.coefficients["alpha"] == pytest.approx(TRUTH["alpha"], rel=0.02)
+
+
 @pytest.mark.parametrize("seed", range(2))
 def test_no_start_of_a_second_method_finds_a_lower_objective(seed):
     """scipy's L-BFGS-B from 10 random starts, on our value and gradient, against our search."""

@@ -61,7 +61,7 @@ def one_ray(runs: Runs) -> Note | None:
 def too_few_levels(runs: Runs) -> Note | None:
     """A power law above an asymptote has three unknowns along N and three along D."""
     for name, axis in (("N", runs.params), ("D", runs.tokens)):
-        levels = 1 + int((np.diff(np.sort(np.log(axis))) > SAME_LEVEL).sum())
+        levels = _levels(np.sort(np.log(axis)), 3)
         if levels < 3:
             return Note(
                 "too_few_levels",
@@ -69,6 +69,18 @@ def too_few_levels(runs: Runs) -> Note | None:
                 f"needs three; add runs at another {name}.",
             )
     return None
+
+
+def _levels(ordered: FloatArray, enough: int) -> int:
+    """How many values there are, each more than SAME_LEVEL above the one before; counts up to ``enough``.
+
+    Counted from the lowest member of a level, so that a dense table is not one long chain of neighbours.
+    """
+    levels, at = 0, 0
+    while at < ordered.size and levels < enough:
+        at = int(np.searchsorted(ordered, ordered[at] + SAME_LEVEL, side="right"))
+        levels += 1
+    return levels
 
 
 def flat_optimum(name: str, values: FloatArray) -> Note:

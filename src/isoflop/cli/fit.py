@@ -9,10 +9,12 @@ from typing import Annotated
 import typer
 
 from isoflop import fitting
+from isoflop.cli.families import read_family, read_pins
 from isoflop.cli.output import check_law_file
 from isoflop.conventions import ParamsConvention
 from isoflop.errors import CheckFailed, DataError
 from isoflop.fitting.fit import DRAWS, LEVEL
+from isoflop.fitting.objective import HUBER_DELTA
 from isoflop.laws import write_law
 from isoflop.runs import read_runs, with_convention
 
@@ -21,6 +23,12 @@ class Approach(StrEnum):
     PROFILES = "2"
     SURFACE = "3"
     ALL = "all"
+
+
+class Criterion(StrEnum):
+    HUBER = "huber"
+    LEAST_SQUARES = "least_squares"
+    ABSOLUTE = "absolute"
 
 
 class Counted(StrEnum):
@@ -33,11 +41,17 @@ def fit(
     runs: Annotated[
         Path, typer.Argument(metavar="RUNS", help="A CSV, TSV, JSONL or Parquet table, or a study folder.")
     ],
-    family: Annotated[str, typer.Option(help="The form of the loss surface of approach 3.")] = "chinchilla",
+    family: Annotated[
+        str, typer.Option(help="The form of the loss surface of approach 3: a name, or FILE.py:NAME of your own.")
+    ] = "chinchilla",
     approach: Annotated[
-        Approach | None, typer.Option(help="2: isoFLOP minima; 3: a loss surface (default); all: both.")
+        Approach | None,
+        typer.Option(help="2: isoFLOP minima; 3: a loss surface (default); all: both."),
     ] = None,
     convention: Annotated[Counted | None, typer.Option(help="Count N this way, where the table has the count.")] = None,
+    objective: Annotated[Criterion, typer.Option(help="What approach 3 sums over log residuals.")] = Criterion.HUBER,
+    delta: Annotated[float, typer.Option(help="Where Huber's loss turns linear, in log loss.")] = HUBER_DELTA,
+    pin: Annotated[list[str] | None, typer.Option(help="Hold a coefficient, as in E=1.69; may be repeated.")] = None,
     draws: Annotated[int, typer.Option(help="Joint draws behind the intervals; 0 for none.")] = DRAWS,
     level: Annotated[float, typer.Option(help="Level of the intervals.")] = LEVEL,
     seed: Annotated[int, typer.Option(help="Seed of the draws.")] = 0,
@@ -53,16 +67,27 @@ def fit(
     """Fit a scaling law to runs: verdict, coefficients, intervals."""
     if output is not None:
         check_law_file(output)
-    asked = {"params": params_column, "tokens": tokens_column, "loss": loss_column, "flops": flops_column}
-    table = read_runs(runs, {ours: theirs for ours, theirs in asked.items() if theirs is not None}, where)
+    form = read_family(family)
+    columns = {"params": params_column, "tokens": tokens_column, "loss": loss_column, "flops": flops_column}
+    table = read_runs(runs, {ours: theirs for ours, theirs in columns.items() if theirs is not None}, where)
     if convention is not None:
         table = with_convention(table, ParamsConvention(convention))
     found: fitting.Fit | fitting.Approaches
     if approach == Approach.ALL:
-        found = fitting.fit_all(table, family, draws=draws, level=level, seed=seed)
+        found = fitting.fit_all(table, form, draws=draws, level=level, seed=seed)
     else:
         number = None if approach is None else int(approach)
-        found = fitting.fit(table, family, approach=number, draws=draws, level=level, seed=seed)
+        found = fitting.fit(
+            table,
+            form,
+            approach=number,
+            draws=draws,
+            level=level,
+            seed=seed,
+            pin=read_pins(pin or []),
+            objective=objective,
+            delta=delta,
+        )
     typer.echo(found.to_json() if json else found.summary())
     leading = found if isinstance(found, fitting.Fit) else found.leading
     if leading.verdict.status == "refused":

@@ -24,6 +24,7 @@ from isoflop.errors import Interrupted, IsoflopError
 COMMANDS = {
     "quickstart": "Train, fit and report a small isoFLOP study on this CPU.",
     "fit": "Fit a scaling law to runs: verdict, coefficients, intervals.",
+    "compare": "Compare law families on runs larger than they were fitted to.",
     "plan": "Split a compute budget between parameters and tokens.",
     "laws": "List the published laws, or show one.",
 }

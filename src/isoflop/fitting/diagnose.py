@@ -18,8 +18,6 @@ from isoflop.runs import Runs
 
 RAY = 0.1
 """Runs within 10 % of one line in (ln N, ln D) are one ray: N's effect cannot be told from D's."""
-DEAD_SHARE = 1e-4
-"""A term that makes up less of every run's loss than this is not seen by the data."""
 SAME_LEVEL = 0.01
 """Values of N or D within 1 % are one."""
 POOR = 0.05
@@ -38,9 +36,10 @@ def judged(notes: Sequence[Note], refused: bool = False) -> Verdict:
     return Verdict("caution" if notes else "ok", tuple(notes))
 
 
-def too_few_runs(count: int, needed: int) -> Note:
+def too_few_runs(count: int, coefficients: int, needed: int) -> Note:
     return Note(
-        "too_few_runs", f"{count} runs cannot carry the five coefficients of a surface: give at least {needed} runs."
+        "too_few_runs",
+        f"{count} runs cannot carry the {coefficients} coefficients of this family: give at least {needed} runs.",
     )
 
 
@@ -69,6 +68,18 @@ def too_few_levels(runs: Runs) -> Note | None:
                 f"needs three; add runs at another {name}.",
             )
     return None
+
+
+def too_few_values(name: str, column: FloatArray) -> Note | None:
+    """The same for a family of one input, or of inputs that are not N and D."""
+    levels = _levels(np.sort(np.log(column)), 3)
+    if levels >= 3:
+        return None
+    return Note(
+        "too_few_levels",
+        f"the runs have {levels} value{'s' if levels > 1 else ''} of {name}: a power law needs three; add runs at "
+        f"another {name}.",
+    )
 
 
 def _levels(ordered: FloatArray, enough: int) -> int:
@@ -110,6 +121,15 @@ def not_converged(agreeing: float, tried: int) -> Note:
         "not_converged",
         f"only {agreeing:.0%} of {tried} starts reached the best objective, or its gradient is not zero: "
         "the minimum may not be global; add runs that vary N and D more.",
+    )
+
+
+def dead_term(name: str) -> Note:
+    """A term that the optimum has switched off, in a family whose terms are not N's and D's alone."""
+    return Note(
+        "dead_term",
+        f"the term of {name} contributes nothing at the optimum, so what else it holds is arbitrary; "
+        "fit a family without it, or add runs in which it would show.",
     )
 
 
@@ -179,6 +199,10 @@ def lack_of_fit(residual: float, runs: Runs) -> Note | None:
     )
 
 
+def at_bound(name: str, value: float) -> Note:
+    return Note("at_bound", f"{name} = {value:.3g} is outside what the family allows: check the columns, add runs.")
+
+
 def exponent_at_bound(name: str, value: float) -> Note:
     axis = "N" if name == "alpha" else "D"
     seen = f"the loss of these runs rises with {axis}" if value <= 0 else f"it falls with {axis} like a step"
@@ -194,7 +218,10 @@ def correlated(first: str, second: str, correlation: float) -> Note:
 
 def correlation(draws: dict[str, FloatArray], first: str, second: str) -> float:
     """Correlation of ln(first) with second over the draws."""
-    return float(np.corrcoef(np.log(draws[first]), draws[second])[0, 1])
+    columns = np.stack([np.log(draws[first]), draws[second]])
+    if (np.ptp(columns, axis=1) == 0).any():  # runs without noise: every resample gives the same law
+        return 0.0
+    return float(np.corrcoef(columns)[0, 1])
 
 
 def short_span(flops: FloatArray) -> Note | None:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from isoflop.errors import UnknownName, UsageError
 from isoflop.fitting.frontier import fit_frontier
-from isoflop.fitting.parametric import SURFACES, fit_surface
+from isoflop.fitting.objective import HUBER_DELTA
+from isoflop.fitting.parametric import OBJECTIVES, Question, fit_surface
 from isoflop.fitting.result import Fit
+from isoflop.laws import Family
+from isoflop.laws import family as named_family
 from isoflop.runs import Runs
 
 DRAWS = 4000
@@ -20,14 +24,20 @@ FRONTIER = "frontier"
 
 def fit(
     runs: Runs,
-    family: str = "chinchilla",
+    family: str | Family = "chinchilla",
     *,
     approach: int | None = None,
     draws: int = DRAWS,
     level: float = LEVEL,
     seed: int = 0,
+    pin: Mapping[str, float] | None = None,
+    objective: str = "huber",
+    delta: float = HUBER_DELTA,
 ) -> Fit:
     """Fit a law to runs.
+
+    ``family`` is a name or a Family of your own. ``pin`` holds coefficients at values of yours. ``objective`` is the
+    criterion of approach 3: "huber" with ``delta`` (in log loss), "least_squares" or "absolute".
 
     Approach 3 (the default) fits the family's loss surface to all runs; approach 2 (the default for the
     family "frontier") takes the minima of isoFLOP profiles and needs no surface. A table that cannot
@@ -49,19 +59,37 @@ def fit(
         raise UsageError(f"a seed of {seed} was asked for; give a whole number from 0 up.")
     if not 0 < level < 1:
         raise UsageError(f"a level of {level:g} was asked for; it is a share of the draws, such as {LEVEL}.")
-    if family not in (*SURFACES, FRONTIER):
-        raise UnknownName.among("family to fit", family, (*SURFACES, FRONTIER))
     if isinstance(approach, str):
         raise UsageError(f"approach {approach!r} is text; give the number 2 or 3.")
+    form = named_family(family) if isinstance(family, str) else family
     if approach is None:
-        approach = 2 if family == FRONTIER else 3
+        approach = 2 if form.name == FRONTIER else 3
     if approach == 2:
         return fit_frontier(runs, draws, level, seed)
-    if approach == 3:
-        if family not in SURFACES:
-            raise UsageError(f"the family {family} has no loss surface for approach 3; it has approach 2.")
-        return fit_surface(runs, family, draws, level, seed)
-    raise UsageError(f"approach {approach} was asked for; there are 2 (isoFLOP profiles) and 3 (a loss surface).")
+    if approach != 3:
+        raise UsageError(f"approach {approach} was asked for; there are 2 (isoFLOP profiles) and 3 (a loss surface).")
+    if form.name == FRONTIER:
+        raise UsageError(f"the family {form.name} has no loss surface for approach 3; it has approach 2.")
+    question = Question(form, draws, level, seed, dict(pin or {}), objective, delta)
+    _check(question)
+    return fit_surface(runs, question)
+
+
+def _check(question: Question) -> None:
+    if question.objective not in OBJECTIVES:
+        raise UnknownName.among("objective", question.objective, OBJECTIVES)
+    if not 0 < question.delta < 1:
+        raise UsageError(f"a delta of {question.delta:g} was asked for; it is a log residual, such as {HUBER_DELTA:g}.")
+    for coefficient in question.family.coefficients:
+        value = question.pinned.get(coefficient.name)
+        if value is not None and not coefficient.lower <= value <= coefficient.upper:
+            raise UsageError(
+                f"{coefficient.name} is pinned at {value:g}; it lies between {coefficient.lower:g} and "
+                f"{coefficient.upper:g} in the family {question.family.name}."
+            )
+    for name in question.pinned:
+        if name not in question.family.names:
+            raise UnknownName.among(f"coefficient of {question.family.name}", name, question.family.names)
 
 
 @dataclass(frozen=True)
@@ -107,7 +135,7 @@ class Approaches:
 
 
 def fit_all(
-    runs: Runs, family: str = "chinchilla", *, draws: int = DRAWS, level: float = LEVEL, seed: int = 0
+    runs: Runs, family: str | Family = "chinchilla", *, draws: int = DRAWS, level: float = LEVEL, seed: int = 0
 ) -> Approaches:
     """Approaches 2 and 3 to the same runs."""
     return Approaches(

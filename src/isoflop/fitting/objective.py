@@ -12,7 +12,9 @@ R runs.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +24,9 @@ BoolArray = NDArray[np.bool_]
 
 HUBER_DELTA = 1e-3
 """Hoffmann et al.'s delta: residuals beyond 0.1 % of the loss count linearly."""
+
+DEAD_SHARE = 1e-4
+"""A term that makes up less of every run's loss than this is not seen by the data."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +43,59 @@ class LogRuns:
     def of(cls, params: FloatArray, tokens: FloatArray, loss: FloatArray) -> LogRuns:
         n, d = np.log(params), np.log(tokens)
         return cls(n - n.mean(), d - d.mean(), np.log(loss), float(n.mean()), float(d.mean()))
+
+    @property
+    def count(self) -> int:
+        return self.n.size
+
+    @property
+    def free(self) -> tuple[str, ...]:
+        return "A", "B", "E", "alpha", "beta"
+
+    def expand(self, theta: FloatArray, weights: FloatArray, delta: float) -> Expansion:
+        return expand(theta, self, weights, delta)
+
+    def log_predicted(self, theta: FloatArray) -> FloatArray:
+        return shares(theta, self)[0]
+
+    def with_curvature(self, theta: FloatArray) -> LogRuns:
+        """Itself: here second derivatives cost next to nothing."""
+        return self
+
+    def plain(self, values: Mapping[str, FloatArray]) -> FloatArray:
+        """A, B and E by their logarithms, and the exponents: (S, 5)."""
+        return np.stack(
+            [np.log(values["A"]), np.log(values["B"]), np.log(values["E"]), values["alpha"], values["beta"]], 1
+        )
+
+    def coefficients(self, theta: FloatArray) -> dict[str, FloatArray]:
+        """From centred logarithms (S, 5) to the family's coefficients."""
+        a, b, e, alpha, beta = theta.T
+        with np.errstate(over="ignore"):  # a runaway resample overflows here, and is then left out as not finite
+            A, B = np.exp(a + alpha * self.centre_n), np.exp(b + beta * self.centre_d)
+        return {"E": np.exp(e), "A": A, "B": B, "alpha": alpha, "beta": beta}
+
+    def dead_terms(self, theta: FloatArray) -> set[str]:
+        """The terms that are next to nothing in every run's loss; theta is (5,)."""
+        _, p = shares(theta[None], self)
+        return {name for name, share in zip(("A", "B", "E"), p, strict=True) if share.max() < DEAD_SHARE}
+
+
+class Observed(Protocol):
+    """Runs as the solver sees them: Chinchilla's in closed form (LogRuns), any family's by differences."""
+
+    @property
+    def count(self) -> int: ...
+    @property
+    def free(self) -> tuple[str, ...]: ...
+    def expand(self, theta: FloatArray, weights: FloatArray, delta: float) -> Expansion: ...
+    def log_predicted(self, theta: FloatArray) -> FloatArray: ...
+    def with_curvature(self, theta: FloatArray) -> Observed: ...
+    def plain(self, values: Mapping[str, FloatArray]) -> FloatArray: ...
+    def coefficients(self, theta: FloatArray) -> dict[str, FloatArray]: ...
+    def dead_terms(self, theta: FloatArray) -> set[str]: ...
+    @property
+    def log_loss(self) -> FloatArray: ...
 
 
 def huber(residual: FloatArray, delta: float) -> FloatArray:

@@ -1,117 +1,197 @@
-"""Approach 3: one loss surface through all runs, certified, with a bootstrap by run."""
+"""Approach 3: one loss surface of any family through all runs, certified, with a bootstrap by run."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from isoflop.conventions import FlopsConvention
 from isoflop.fitting import diagnose
-from isoflop.fitting.objective import HUBER_DELTA, FloatArray, LogRuns, shares
+from isoflop.fitting.objective import HUBER_DELTA, FloatArray, LogRuns, Observed
 from isoflop.fitting.result import Fit, Note, Objective, Starts
-from isoflop.fitting.solve import exact_objective, search
+from isoflop.fitting.solve import Solution, descend, exact_objective, minimise, projection_starts
+from isoflop.fitting.surface import family_runs, inputs_of
 from isoflop.fitting.uncertainty import bootstrap, interval
-from isoflop.laws import FittedRange, Law, Source, family
+from isoflop.laws import Coefficient, Family, FittedRange, Law, Source
 from isoflop.runs import Runs
 
 EXPONENTS = np.geomspace(0.1, 1.2, 8)
-"""Start grid for alpha and beta: published exponents lie between .05 and .6."""
+"""Start grid for Chinchilla's alpha and beta: published exponents lie between .05 and .6."""
 AGREE = 1e-6
 ENOUGH_AGREEMENT = 0.1
-MIN_RUNS = 8
-"""Five coefficients, and three degrees of freedom to see a misfit by."""
-SURFACES = ("chinchilla",)
+FREEDOM = 3
+"""Runs beyond the number of coefficients, to see a misfit by."""
+SEARCHED = 4096
+"""Runs that the search looks at; where it ends is then brought to the minimum over all runs."""
 FLAT = 1e-2
 """Starts that agree on the objective agree on the law when its logarithms differ by less than this."""
 FEW_LOST, MANY_LOST = 0.01, 0.2
 """Resamples without a law: above the first share a caution, above the second there is no law to speak of."""
-STEEPEST = next(coefficient.upper for coefficient in family("chinchilla").coefficients if coefficient.name == "alpha")
+OBJECTIVES = ("huber", "least_squares", "absolute")
+ABSOLUTE_DELTA = 1e-6
+"""Least absolute deviation is Huber's loss in the limit; residuals of 1e-6 of the loss are nobody's."""
 
 
-def fit_surface(runs: Runs, name: str, draws: int, level: float, seed: int) -> Fit:
-    """Fit L = E + A/N^alpha + B/D^beta by the sum of Huber(1e-3) functions of log residuals.
+@dataclass(frozen=True)
+class Question:
+    """What is asked of the runs: a family, its pinned coefficients, the criterion, and the draws."""
+
+    family: Family
+    draws: int
+    level: float
+    seed: int
+    pinned: Mapping[str, float] = field(default_factory=dict)
+    objective: str = "huber"
+    delta: float = HUBER_DELTA
+
+    @property
+    def criterion(self) -> tuple[str, float]:
+        """The objective's name for a reader, and the Huber delta that the solver minimises it with."""
+        if self.objective == "least_squares":
+            return "squared log residuals, halved", np.inf
+        if self.objective == "absolute":
+            return f"absolute log residuals, as Huber({ABSOLUTE_DELTA:g})", ABSOLUTE_DELTA
+        return f"Huber({self.delta:g}) of log residuals", self.delta
+
+    @property
+    def free(self) -> int:
+        return len(self.family.names) - len(self.pinned)
+
+    @property
+    def bounded(self) -> list[Coefficient]:
+        """The free coefficients that the search could take out of their bounds."""
+        return [c for c in self.family.coefficients if c.name not in self.pinned and not c.logarithmic]
+
+
+def fit_surface(runs: Runs, question: Question) -> Fit:
+    """Fit a family's loss surface to all runs by a sum over log residuals: Huber(1e-3) unless asked otherwise.
 
     The draws are a bootstrap by run, each refitted to convergence.
     """
-    impossible = _impossible(runs)
+    impossible = _impossible(runs, question)
     if impossible:
-        return _refused(runs, name, level, impossible)
-    logs = LogRuns.of(runs.params, runs.tokens, runs.loss)
-    found = search(logs, HUBER_DELTA, EXPONENTS)
+        return _refused(runs, question, impossible)
+    name, delta = question.criterion
+    observed, found = _search(runs, question, delta)
     best = int(np.argmin(found.objective))
-    agreeing = found.objective <= found.objective[best] * (1 + AGREE) + exact_objective(np.ones(len(runs)))
+    agreeing = found.objective <= found.objective[best] * (1 + AGREE) + exact_objective(np.ones(observed.count))
     theta, starts = found.theta[best], Starts(len(agreeing), float(agreeing.mean()))
-    objective = Objective(f"Huber({HUBER_DELTA:g}) of log residuals", HUBER_DELTA, float(found.objective[best]))
-    converged = bool(found.converged[best]) and starts.agreeing_fraction >= ENOUGH_AGREEMENT
-    uncertified = _uncertified(converged, starts, found.theta[agreeing & found.converged], theta, logs)
+    certified, ends = bool(found.converged[best]), found.theta[agreeing & found.converged]
+    uncertified = _uncertified(certified, starts, ends, theta, observed, question)
+    value = float(found.objective[best])
+    if observed.count < len(runs):
+        observed, whole = _on_all_runs(runs, question, observed.coefficients(theta[None]), delta)
+        theta, value, certified = whole.theta[0], float(whole.objective[0]), bool(whole.converged[0])
+        uncertified = uncertified or _uncertified(certified, starts, theta[None], theta, observed, question)
+    objective = Objective(name, delta if np.isfinite(delta) else None, value)
     if uncertified:
-        return _refused(runs, name, level, uncertified, objective, starts)
-    joint, lost = _draw(theta, logs, draws, seed)
+        return _refused(runs, question, uncertified, objective, starts)
+    joint, lost = _draw(theta, observed, question)
     if lost > MANY_LOST:
-        return _refused(runs, name, level, diagnose.lost_draws(lost), objective, starts)
-    predicted, _ = shares(theta[None], logs)
-    residual = float(np.sqrt(np.mean((predicted[0] - logs.log_loss) ** 2)))
-    notes = _reservations(runs, theta, logs, joint, lost, residual, level)
-    law = _law(runs, name, theta, logs, joint, notes)
+        return _refused(runs, question, diagnose.lost_draws(lost), objective, starts)
+    residual = float(np.sqrt(np.mean((observed.log_predicted(theta[None])[0] - observed.log_loss) ** 2)))
+    notes = _reservations(runs, observed.dead_terms(theta), joint, lost, residual, question)
+    law = _law(runs, observed.coefficients(theta[None]), joint, notes, question)
     return Fit(
-        family=name,
+        family=question.family.name,
         approach=3,
         runs=runs,
         verdict=diagnose.judged(notes),
         fitted=law,
         objective=objective,
         starts=starts,
-        converged=converged,
-        level=level,
+        converged=True,
+        level=question.level,
         residual=residual,
-        intervals=_intervals(law, level),
+        intervals=_intervals(law, question),
     )
 
 
+def _search(runs: Runs, question: Question, delta: float) -> tuple[Observed, Solution]:
+    """From every start to its minimum, over at most SEARCHED runs spread evenly through the table's compute."""
+    if len(runs) > SEARCHED:
+        spread = np.linspace(0, len(runs) - 1, SEARCHED).round().astype(int)
+        runs = runs.take(np.sort(np.argsort(runs.flops, kind="stable")[spread]))
+    observed, starts = _observe(runs, question)
+    return observed, descend(starts, observed, delta)
+
+
+def _observe(runs: Runs, question: Question) -> tuple[Observed, FloatArray]:
+    if question.family.name == "chinchilla" and not question.pinned:
+        logs = LogRuns.of(runs.params, runs.tokens, runs.loss)
+        return logs, projection_starts(logs, EXPONENTS)
+    return family_runs(runs, question.family, question.pinned)
+
+
+def _on_all_runs(
+    runs: Runs, question: Question, start: Mapping[str, FloatArray], delta: float
+) -> tuple[Observed, Solution]:
+    """The minimum over all runs, from where the search through a part of them ended."""
+    observed: Observed
+    if question.family.name == "chinchilla" and not question.pinned:
+        logs = LogRuns.of(runs.params, runs.tokens, runs.loss)
+        centres = {"A": start["alpha"] * logs.centre_n, "B": start["beta"] * logs.centre_d}
+        centred = {name: column * np.exp(-centres.get(name, np.zeros(1))) for name, column in start.items()}
+        return logs, minimise(logs.plain(centred), logs, np.ones((1, len(runs))), delta)
+    observed, theta = family_runs(runs, question.family, question.pinned, start)
+    return observed, minimise(theta, observed, np.ones((1, len(runs))), delta)
+
+
 def _uncertified(
-    converged: bool, starts: Starts, agreeing: FloatArray, theta: FloatArray, logs: LogRuns
+    certified: bool, starts: Starts, agreeing: FloatArray, theta: FloatArray, observed: Observed, question: Question
 ) -> Note | None:
-    """Why the optimum is not one law: no certificate, a flat valley, a dead power law, a negative exponent."""
-    if not converged:
+    """Why the optimum is not one law: no certificate, a flat valley, a dead term, a coefficient at its bound."""
+    if not certified or starts.agreeing_fraction < ENOUGH_AGREEMENT:
         return diagnose.not_converged(starts.agreeing_fraction, starts.tried)
-    dead = _dead_terms(theta, logs)
-    for name in ("A", "B"):
-        if name in dead:
-            return diagnose.dead_power_law(name)
-    for name, exponent in zip(("alpha", "beta"), theta[3:], strict=True):
-        if not 0 < exponent < STEEPEST:
-            return diagnose.exponent_at_bound(name, float(exponent))
+    dead = observed.dead_terms(theta)
+    for name in sorted(dead - {"E"}):
+        return diagnose.dead_power_law(name) if question.family.name == "chinchilla" else diagnose.dead_term(name)
+    values = observed.coefficients(theta[None])
+    for coefficient in question.bounded:
+        value = float(values[coefficient.name][0])
+        if not coefficient.lower < value < coefficient.upper:
+            is_slope = coefficient.name in ("alpha", "beta")
+            return (diagnose.exponent_at_bound if is_slope else diagnose.at_bound)(coefficient.name, value)
     # ln E of a dead asymptote wanders to minus infinity, which says no more than that it is dead.
-    for k, name in enumerate(("A", "B", "E", "alpha", "beta")):
-        if name not in dead and np.ptp(agreeing[:, k]) > FLAT:
-            return diagnose.flat_optimum(name, np.exp(agreeing[:, k]) if k < 3 else agreeing[:, k])
+    ends = observed.plain(observed.coefficients(agreeing))
+    for k, name in enumerate(observed.free):
+        if name not in dead and np.ptp(ends[:, k]) > FLAT * max(1.0, float(np.abs(ends[:, k]).max())):
+            return diagnose.flat_optimum(name, observed.coefficients(agreeing)[name])
     return None
 
 
-def _draw(theta: FloatArray, logs: LogRuns, draws: int, seed: int) -> tuple[dict[str, FloatArray] | None, float]:
+def _draw(theta: FloatArray, observed: Observed, question: Question) -> tuple[dict[str, FloatArray] | None, float]:
     """The bootstrap's laws as coefficients, and the share of resamples that gave none."""
-    if not draws:
+    if not question.draws:
         return None, 0.0
-    solved = bootstrap(theta, logs, HUBER_DELTA, draws, np.random.default_rng(seed))
-    joint = _coefficients(solved.theta, logs)
-    exponents = solved.theta[:, 3:]
-    lawful = solved.converged & ((exponents > 0) & (exponents < STEEPEST)).all(axis=1)
-    lawful &= np.isfinite(np.stack(list(joint.values()))).all(axis=0)
+    _, delta = question.criterion
+    solved = bootstrap(theta, observed, delta, question.draws, np.random.default_rng(question.seed))
+    joint = observed.coefficients(solved.theta)
+    lawful = solved.converged & np.isfinite(np.stack(list(joint.values()))).all(axis=0)
+    for coefficient in question.bounded:
+        lawful &= (coefficient.lower < joint[coefficient.name]) & (joint[coefficient.name] < coefficient.upper)
     if not lawful.any():
         return None, 1.0
     return {name: column[lawful] for name, column in joint.items()}, float(1 - lawful.mean())
 
 
 def _law(
-    runs: Runs, name: str, theta: FloatArray, logs: LogRuns, joint: dict[str, FloatArray] | None, notes: list[Note]
+    runs: Runs,
+    values: Mapping[str, FloatArray],
+    joint: dict[str, FloatArray] | None,
+    notes: list[Note],
+    question: Question,
 ) -> Law:
     span = 6.0 * runs.params * runs.tokens
+    family = question.family
+    held = "".join(f", {name} held at {number:g}" for name, number in question.pinned.items())
     return Law(
-        id=f"{name}-fit",
-        title=f"Chinchilla surface fitted to {len(runs)} runs of {runs.source}",
-        family=family(name),
-        coefficients={key: float(column[0]) for key, column in _coefficients(theta[None], logs).items()},
+        id=f"{family.name}-fit",
+        title=f"{family.name.capitalize()} surface fitted to {len(runs)} runs of {runs.source}{held}",
+        family=family,
+        coefficients={key: float(column[0]) for key, column in values.items()},
         # The surface itself knows no C; its closed-form optimum is that of C = 6 N D, whatever the runs counted.
         conventions=replace(runs.conventions, flops=FlopsConvention.SIX_ND),
         fitted_range=replace(fitted_range(runs), flops=(float(span.min()), float(span.max()))),
@@ -131,17 +211,25 @@ def _axes(runs: Runs) -> dict[str, FloatArray]:
     return {"params": runs.params, "tokens": runs.tokens, "flops": runs.flops}
 
 
-def _impossible(runs: Runs) -> Note | None:
-    if len(runs) < MIN_RUNS:
-        return diagnose.too_few_runs(len(runs), MIN_RUNS)
-    return diagnose.one_loss(runs) or diagnose.one_ray(runs) or diagnose.too_few_levels(runs)
+def _impossible(runs: Runs, question: Question) -> Note | None:
+    needed = question.free + FREEDOM
+    if len(runs) < needed:
+        return diagnose.too_few_runs(len(runs), question.free, needed)
+    if note := diagnose.one_loss(runs):
+        return note
+    if {"params", "tokens"} <= set(question.family.inputs):
+        return diagnose.one_ray(runs) or diagnose.too_few_levels(runs)
+    for name, column in inputs_of(runs, question.family).items():
+        if note := diagnose.too_few_values(name, column):
+            return note
+    return None
 
 
 def _refused(
-    runs: Runs, name: str, level: float, note: Note, objective: Objective | None = None, starts: Starts | None = None
+    runs: Runs, question: Question, note: Note, objective: Objective | None = None, starts: Starts | None = None
 ) -> Fit:
     return Fit(
-        family=name,
+        family=question.family.name,
         approach=3,
         runs=runs,
         verdict=diagnose.judged([note], refused=True),
@@ -149,57 +237,44 @@ def _refused(
         objective=objective,
         starts=starts,
         converged=False,
-        level=level,
+        level=question.level,
     )
 
 
-def _coefficients(theta: FloatArray, logs: LogRuns) -> dict[str, FloatArray]:
-    """From centred logarithms (S, 5) to the family's coefficients."""
-    a, b, e, alpha, beta = theta.T
-    with np.errstate(over="ignore"):  # a runaway resample overflows here, and is then left out as not finite
-        A, B = np.exp(a + alpha * logs.centre_n), np.exp(b + beta * logs.centre_d)
-    return {"E": np.exp(e), "A": A, "B": B, "alpha": alpha, "beta": beta}
-
-
-def _intervals(law: Law, level: float) -> dict[str, tuple[float, float]]:
+def _intervals(law: Law, question: Question) -> dict[str, tuple[float, float]]:
     if law.draws is None:
         return {}
-    intervals = {name: interval(column, level) for name, column in law.draws.items()}
+    free = {name: column for name, column in law.draws.items() if name not in question.pinned}
+    intervals = {name: interval(column, question.level) for name, column in free.items()}
     exponents = law.family.allocation(law.draws)
-    assert exponents is not None  # every surface here has a closed-form optimum
-    return intervals | {"a": interval(exponents[0], level), "b": interval(exponents[1], level)}
-
-
-def _dead_terms(theta: FloatArray, logs: LogRuns) -> set[str]:
-    """The terms that are next to nothing in every run's loss."""
-    _, p = shares(theta[None], logs)
-    return {name for name, share in zip(("A", "B", "E"), p, strict=True) if share.max() < diagnose.DEAD_SHARE}
+    if exponents is None:
+        return intervals
+    return intervals | {"a": interval(exponents[0], question.level), "b": interval(exponents[1], question.level)}
 
 
 def _reservations(
     runs: Runs,
-    theta: FloatArray,
-    logs: LogRuns,
+    dead: set[str],
     joint: dict[str, FloatArray] | None,
     lost: float,
     residual: float,
-    level: float,
+    question: Question,
 ) -> list[Note]:
-    notes = [diagnose.dead_asymptote()] if "E" in _dead_terms(theta, logs) else []
+    notes = [diagnose.dead_asymptote()] if "E" in dead else []
     if joint is None:
         notes.append(diagnose.no_draws())
     if lost > FEW_LOST:
         notes.append(diagnose.lost_draws(lost))
-    span = None
-    if joint is not None:
-        span = interval(joint["E"], level)
-        for amplitude, exponent in (("A", "alpha"), ("B", "beta")):
+    estimated = set(question.family.names) - set(question.pinned)
+    for amplitude, exponent in (("A", "alpha"), ("B", "beta")):
+        if joint is not None and {amplitude, exponent} <= estimated:
             correlation = diagnose.correlation(joint, amplitude, exponent)
             if correlation > 0.99:
                 notes.append(diagnose.correlated(amplitude, exponent, correlation))
-    unidentified = diagnose.asymptote_not_seen(runs, span)
+    if "E" in estimated:
+        span = None if joint is None else interval(joint["E"], question.level)
+        notes += [note] if (note := diagnose.asymptote_not_seen(runs, span)) else []
     possible = (
-        unidentified,
         diagnose.lack_of_fit(residual, runs),
         diagnose.short_span(runs.flops),
         diagnose.repeated_rows(runs),

@@ -13,13 +13,15 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import nnls
 
-from isoflop.fitting.objective import BoolArray, Expansion, FloatArray, LogRuns, expand
+from isoflop.fitting.objective import BoolArray, Expansion, FloatArray, LogRuns, Observed
 
 MAX_STEP = 3.0
 """A trial step changes no coefficient by more: three e-folds of A, B or E, three units of an exponent."""
 TOLERANCE = 1e-13
 """Converged when the predicted decrease is this fraction of the objective."""
 CERTIFIED = 1e-9
+ROUNDING = 1e-8
+"""Of the objective at which every run counts as fitted exactly: residuals of 1e-14, which no step can better."""
 EXACT = 1e-10
 """A log residual of this size is none: rounding leaves 1e-16, and objectives below are all the same."""
 
@@ -33,16 +35,16 @@ class Solution:
     converged: BoolArray
 
 
-def minimise(theta: FloatArray, runs: LogRuns, weights: FloatArray, delta: float, iterations: int = 200) -> Solution:
+def minimise(theta: FloatArray, runs: Observed, weights: FloatArray, delta: float, iterations: int = 200) -> Solution:
     """Damped Newton from every row of theta, each row on its own damping."""
     theta = theta.copy()
-    weights = np.broadcast_to(weights, (len(theta), runs.n.size))
+    weights = np.broadcast_to(weights, (len(theta), runs.count))
     damping = np.full(len(theta), 1e-3)
     converged = np.zeros(len(theta), dtype=bool)
     active = np.arange(len(theta))
-    here = expand(theta, runs, weights, delta)
+    here = runs.expand(theta, weights, delta)
     objective = here.value.copy()
-    floor = TOLERANCE * exact_objective(weights)
+    floor = ROUNDING * exact_objective(weights)
     for _ in range(iterations):
         step, decrease = _step(here, damping[active])
         finished = decrease < TOLERANCE * here.value + floor[active]
@@ -51,7 +53,7 @@ def minimise(theta: FloatArray, runs: LogRuns, weights: FloatArray, delta: float
         active, step, here = active[going], step[going], _rows(here, going)
         if not active.size:
             break
-        there = expand(theta[active] + step, runs, weights[active], delta)
+        there = runs.expand(theta[active] + step, weights[active], delta)
         better = there.value <= here.value  # false for NaN: a step into overflow is refused
         theta[active[better]] += step[better]
         objective[active[better]] = there.value[better]
@@ -62,9 +64,9 @@ def minimise(theta: FloatArray, runs: LogRuns, weights: FloatArray, delta: float
     return Solution(theta, objective, converged & _is_stationary(theta, runs, weights, delta))
 
 
-def _is_stationary(theta: FloatArray, runs: LogRuns, weights: FloatArray, delta: float) -> BoolArray:
+def _is_stationary(theta: FloatArray, runs: Observed, weights: FloatArray, delta: float) -> BoolArray:
     """The certificate, free of scale and of damping: Newton's own decrement is nothing beside the objective."""
-    here = expand(theta, runs, weights, delta)
+    here = runs.expand(theta, weights, delta)
     _, decrease = _step(here, np.zeros(len(theta)))
     return np.asarray(decrease < CERTIFIED * here.value + exact_objective(weights))
 
@@ -118,13 +120,17 @@ def projection_starts(runs: LogRuns, exponents: FloatArray) -> FloatArray:
 
 
 def search(runs: LogRuns, delta: float, exponents: FloatArray) -> Solution:
-    """From all projection starts to the objective's minimum, tightening delta on the way.
+    """From all projection starts to the objective's minima."""
+    return descend(projection_starts(runs, exponents), runs, delta)
+
+
+def descend(theta: FloatArray, runs: Observed, delta: float) -> Solution:
+    """From starts (S, P) to minima.
 
     At a wide delta the objective is smooth least squares, where projection starts lie close to the
     optimum; following it down to the asked delta avoids the kinks of near-absolute deviation.
     """
-    weights = np.ones((1, runs.n.size))
-    theta = projection_starts(runs, exponents)
+    weights = np.ones((1, runs.count))
     for wide in (1e-1, 1e-2):
         if wide > delta:
             theta = minimise(theta, runs, weights, wide, iterations=30).theta

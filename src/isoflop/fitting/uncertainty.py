@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from isoflop.errors import UsageError
-from isoflop.fitting.objective import FloatArray, LogRuns
+from isoflop.fitting.objective import FloatArray, Observed
 from isoflop.fitting.solve import Solution, minimise
 
 BLOCK = 256
@@ -24,12 +24,13 @@ def interval(draws: FloatArray, level: float) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def bootstrap(best: FloatArray, runs: LogRuns, delta: float, draws: int, rng: np.random.Generator) -> Solution:
-    """Refit ``draws`` resamples of the runs, each to convergence, from the full table's optimum ``best`` (5,).
+def bootstrap(best: FloatArray, runs: Observed, delta: float, draws: int, rng: np.random.Generator) -> Solution:
+    """Refit ``draws`` resamples of the runs, each to convergence, from the full table's optimum ``best`` (P,).
 
     A resample is a vector of integer weights, so nothing is gathered.
     """
-    count = runs.n.size
+    count = runs.count
+    runs = runs.with_curvature(best)
     weights = rng.multinomial(count, np.full(count, 1 / count), size=draws).astype(float)
     blocks = [weights[start : start + BLOCK] for start in range(0, draws, BLOCK)]
     solved = [minimise(np.repeat(best[None], len(block), axis=0), runs, block, delta) for block in blocks]

@@ -12,6 +12,7 @@ from isoflop.errors import UnknownName, UsageError
 from isoflop.laws._family import Coefficient, Coefficients, Family
 from isoflop.laws._file import law_from_toml, law_to_toml, write_law
 from isoflop.laws._law import FittedRange, Law, Optimum, Source
+from isoflop.laws._user import family_from_file
 
 __all__ = [
     "Coefficient",
@@ -24,6 +25,7 @@ __all__ = [
     "catalogue",
     "families",
     "family",
+    "family_from_file",
     "law",
     "law_to_toml",
     "read_law",
@@ -33,13 +35,14 @@ __all__ = [
 
 @cache
 def families() -> dict[str, Family]:
-    """Every family, by name: one module of this package each, found by looking.
+    """Every family, by name: a module of this package each, or a few that differ in one input; found by looking.
 
-    >>> sorted(families())
-    ['chinchilla', 'frontier']
+    >>> "chinchilla" in families(), "kaplan" in families()
+    (True, True)
     """
-    modules = [module.name for module in pkgutil.iter_modules(__path__) if not module.name.startswith("_")]
-    found = [importlib.import_module(f"{__name__}.{name}").FAMILY for name in modules]
+    names = [module.name for module in pkgutil.iter_modules(__path__) if not module.name.startswith("_")]
+    modules = [importlib.import_module(f"{__name__}.{name}") for name in names]
+    found = [family for module in modules for family in getattr(module, "FAMILIES", None) or (module.FAMILY,)]
     return {family.name: family for family in found}
 
 

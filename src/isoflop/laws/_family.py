@@ -23,6 +23,13 @@ class Coefficient:
     meaning: str
     lower: float = 0.0
     upper: float = np.inf
+    guesses: tuple[float, ...] = ()
+    """Where a search starts; a coefficient that the loss is linear in needs none."""
+
+    @property
+    def logarithmic(self) -> bool:
+        """Whether it is fitted through its logarithm: any positive number may be it."""
+        return self.lower == 0 and self.upper == np.inf
 
 
 class Family(ABC):
@@ -38,6 +45,8 @@ class Family(ABC):
     inputs: tuple[str, ...]
     """The columns that ``loss`` reads: ("params", "tokens") or ("flops",)."""
     coefficients: tuple[Coefficient, ...]
+    linear: tuple[str, ...] = ()
+    """Coefficients in which the loss is linear, and none negative, given the others: a fit solves for them."""
 
     @abstractmethod
     def loss(self, theta: Coefficients, inputs: Mapping[str, FloatArray]) -> FloatArray:
@@ -50,6 +59,16 @@ class Family(ABC):
     def allocation(self, theta: Coefficients) -> tuple[FloatArray, FloatArray] | None:
         """The exponents (a, b) of N* ∝ C^a and D* ∝ C^b, or None where the family has none."""
         return None
+
+    def starts(self, inputs: Mapping[str, FloatArray], loss: FloatArray) -> dict[str, FloatArray]:
+        """Where a search for the coefficients begins: name -> (starts,), NaN for the linear ones.
+
+        Every combination of the guesses. A family whose amplitudes are not linear overrides this with
+        amplitudes of the size that ``inputs`` and ``loss``, arrays of shape (runs,), ask for.
+        """
+        grids = [np.array(c.guesses if c.guesses else (np.nan,)) for c in self.coefficients]
+        combined = np.meshgrid(*grids, indexing="ij")
+        return {name: grid.ravel() for name, grid in zip(self.names, combined, strict=True)}
 
     @property
     def names(self) -> tuple[str, ...]:

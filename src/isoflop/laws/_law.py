@@ -124,12 +124,15 @@ class Law:
         return {name: self.draws[name].reshape(-1, *tail) for name in self.family.names}
 
     def _surface(self, theta: Coefficients, params: ArrayLike, tokens: ArrayLike) -> FloatArray:
-        if self.family.inputs != ("params", "tokens"):
+        given = {"params": np.asarray(params, float), "tokens": np.asarray(tokens, float)}
+        missing = [name for name in self.family.inputs if name not in given]
+        if missing:
+            knows = "the compute-optimal frontier" if missing == ["flops"] else f"the loss along {', '.join(missing)}"
             raise DataError(
-                f"the law {self.id} knows only the compute-optimal frontier, not the loss at any N and D; "
-                "ask for its optimum at a budget, or fit a surface (--approach 3)."
+                f"the law {self.id} knows only {knows}, not the loss at any N and D; "
+                "ask for its optimum at a budget, or fit a surface in N and D (--approach 3)."
             )
-        return self.family.loss(theta, {"params": np.asarray(params, float), "tokens": np.asarray(tokens, float)})
+        return self.family.loss(theta, {name: given[name] for name in self.family.inputs})
 
     def _optimum(self, theta: Coefficients, flops: FloatArray) -> Optimum:
         best = self.family.optimum(theta, flops)

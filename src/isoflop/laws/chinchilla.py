@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import numpy as np
+
 from isoflop.laws._family import Coefficient, Coefficients, Family, FloatArray
+
+EXPONENTS = tuple(np.geomspace(0.1, 1.2, 8))
+"""Starts of an exponent: published ones lie between .05 and .6."""
 
 
 class Chinchilla(Family):
@@ -18,14 +23,15 @@ class Chinchilla(Family):
     formula = "L = E + A/N^alpha + B/D^beta"
     reference = "Hoffmann et al. 2022, arXiv 2203.15556, equations 2 and 4; Rosenfeld et al. 2020, arXiv 1909.12673"
     inputs = ("params", "tokens")
-    coefficients = (
+    coefficients: tuple[Coefficient, ...] = (
         Coefficient("E", "irreducible loss: the entropy of the text"),
         Coefficient("A", "loss that one parameter leaves, above E"),
         Coefficient("B", "loss that one token leaves, above E"),
         # Published exponents lie between .05 and .7; steeper than N^-2 is a design that shows no slope.
-        Coefficient("alpha", "exponent of loss in parameters", upper=2.0),
-        Coefficient("beta", "exponent of loss in tokens", upper=2.0),
+        Coefficient("alpha", "exponent of loss in parameters", upper=2.0, guesses=EXPONENTS),
+        Coefficient("beta", "exponent of loss in tokens", upper=2.0, guesses=EXPONENTS),
     )
+    linear: tuple[str, ...] = ("E", "A", "B")
 
     def loss(self, theta: Coefficients, inputs: Mapping[str, FloatArray]) -> FloatArray:
         N, D = inputs["params"], inputs["tokens"]

@@ -1,0 +1,33 @@
+"""A family of the user's own, from a Python file."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+from isoflop.errors import UsageError
+from isoflop.laws._family import Family
+
+
+def family_from_file(words: str) -> Family:
+    """The family that ``FILE.py:NAME`` names: a Family, or a class of one, in a Python file.
+
+    The file is run, as any Python file that is imported. Raises UsageError when there is no such file or name.
+    """
+    path, _, name = words.rpartition(":")
+    if not name.isidentifier():
+        raise UsageError(f"{words}: give a file and the name of a family in it, as in my_laws.py:FAMILY.")
+    spec = importlib.util.spec_from_file_location(Path(path).stem, path)
+    if not Path(path).is_file() or spec is None or spec.loader is None:
+        raise UsageError(f"{words}: there is no Python file {path}.")
+    module = importlib.util.module_from_spec(spec)
+    try:
+        spec.loader.exec_module(module)
+    except (SyntaxError, ImportError, NameError, AttributeError, TypeError, ValueError) as error:
+        raise UsageError(f"{path} cannot be run: {type(error).__name__}: {error}.") from error
+    found = getattr(module, name, None)
+    if isinstance(found, type) and issubclass(found, Family):
+        found = found()
+    if not isinstance(found, Family):
+        raise UsageError(f"{path} has no family {name}: assign an isoflop.laws.Family to that name.")
+    return found

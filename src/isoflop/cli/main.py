@@ -1,7 +1,6 @@
 """The command ``isoflop``: finds the command that was asked for, and answers for what goes wrong in it.
 
-Only the module of the command that was asked for is imported, so that ``isoflop --help`` and
-``isoflop plan`` never pay for SciPy, PyTorch or Plotly.
+Only the module of the command that was asked for is imported: ``isoflop --help`` never pays for SciPy or Plotly.
 """
 
 from __future__ import annotations
@@ -25,6 +24,8 @@ COMMANDS = {
     "quickstart": "Train, fit and report a small isoFLOP study on this CPU.",
     "fit": "Fit a scaling law to runs: verdict, coefficients, intervals.",
     "compare": "Compare law families on runs larger than they were fitted to.",
+    "backtest": "Fit on the smaller budgets, predict the larger, say how wrong.",
+    "predict": "Predict a loss with its interval, or the compute for one.",
     "plan": "Split a compute budget between parameters and tokens.",
     "laws": "List the published laws, or show one.",
 }
@@ -78,13 +79,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     words = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in words
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # a terminated study keeps its state, as after Ctrl-C
-    if not debug:
-        sys.excepthook = _say_unexpected
+    sys.excepthook = sys.excepthook if debug else _say_unexpected
     try:
         code = run([word for word in words if word != "--debug"], debug)
     except OSError as error:  # a full disk, a vanished folder: nothing to report to us
-        named = f", {error.filename}" if error.filename else ""
-        code = _fail(f"the system refused: {error.strerror or error}{named}.", IsoflopError.exit_code, debug)
+        said = ", ".join(filter(None, (error.strerror or str(error), error.filename)))
+        code = _fail(f"the system refused: {said}.", IsoflopError.exit_code, debug)
         # Python writes out what is left for stdout as it ends, and would fail once more.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     sys.exit(code)

@@ -1,5 +1,6 @@
 """From runs to a law: approaches 2 and 3, their uncertainty, their verdicts, and forecasts."""
 
+from isoflop.fitting.backtest import Backtest, Split, backtest, extrapolated
 from isoflop.fitting.compare import Compared, Comparison, compare
 from isoflop.fitting.counting import CountingRow, counting_row
 from isoflop.fitting.fit import Approaches, fit, fit_all
@@ -9,6 +10,7 @@ from isoflop.fitting.specification import Specification, SpecificationCurve, spe
 
 __all__ = [
     "Approaches",
+    "Backtest",
     "Compared",
     "Comparison",
     "CountingRow",
@@ -19,9 +21,12 @@ __all__ = [
     "Outcome",
     "Specification",
     "SpecificationCurve",
+    "Split",
     "Verdict",
+    "backtest",
     "compare",
     "counting_row",
+    "extrapolated",
     "fit",
     "fit_all",
     "forecast",

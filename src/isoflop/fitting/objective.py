@@ -13,7 +13,8 @@ R runs.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Protocol
 
 import numpy as np
@@ -38,11 +39,18 @@ class LogRuns:
     log_loss: FloatArray
     centre_n: float
     centre_d: float
+    metric: FloatArray | None = None
 
     @classmethod
     def of(cls, params: FloatArray, tokens: FloatArray, loss: FloatArray) -> LogRuns:
         n, d = np.log(params), np.log(tokens)
         return cls(n - n.mean(), d - d.mean(), np.log(loss), float(n.mean()), float(d.mean()))
+
+    @cached_property
+    def powers(self) -> FloatArray:
+        """What sums over runs are taken against, (R, 6): 1, -n, -d, n^2, d^2, n d."""
+        n, d = self.n, self.d
+        return np.stack([np.ones_like(n), -n, -d, n * n, d * d, n * d], axis=1)
 
     @property
     def count(self) -> int:
@@ -59,8 +67,9 @@ class LogRuns:
         return shares(theta, self)[0]
 
     def with_curvature(self, theta: FloatArray) -> LogRuns:
-        """Itself: here second derivatives cost next to nothing."""
-        return self
+        """With the metric that damps Newton's steps held at theta (5,): resamples of one table differ little in it."""
+        here = expand(theta[None], self, np.ones((1, self.count)), HUBER_DELTA)
+        return replace(self, metric=here.metric[0])
 
     def plain(self, values: Mapping[str, FloatArray]) -> FloatArray:
         """A, B and E by their logarithms, and the exponents: (S, 5)."""
@@ -147,51 +156,61 @@ def expand(theta: FloatArray, runs: LogRuns, weights: FloatArray, delta: float) 
     """
     log_predicted, p = shares(theta, runs)
     residual = log_predicted - runs.log_loss
-    size = np.maximum(np.abs(residual), 1e-300)
-    psi = weights * np.clip(residual, -delta, delta)
-    inlier = weights * (np.abs(residual) <= delta)
-    majoriser = weights * np.minimum(1.0, delta / size)
-    gradient = _contract(psi * p, runs)
-    outer = inlier - psi  # of p p' in the Hessian: h from the residual's square, -psi from the curvature of f
-    hessian = _contract_pairs(p, outer, runs) + _contract_diagonal(psi * p, runs)
-    metric = _contract_pairs(p, majoriser, runs)
-    objective = (weights * huber(residual, delta)).sum(axis=1)
+    size = np.abs(residual)
+    clipped = np.minimum(size, delta)
+    psi = weights * np.copysign(clipped, residual)
+    weighted = psi * p
+    gradient = _contract(weighted, runs)
+    # Of p p' in the Hessian: the inliers' weight from the residual's square, -psi from the curvature of f.
+    hessian = _contract_pairs(p, weights * (size <= delta) - psi, runs) + _contract_diagonal(weighted, runs)
+    if runs.metric is None:
+        metric = _contract_pairs(p, weights * np.minimum(1.0, delta / np.maximum(size, 1e-300)), runs)
+    else:
+        metric = np.broadcast_to(runs.metric, hessian.shape)
+    # r^2/2 within delta and delta (|r| - delta/2) beyond are clipped (|r| - clipped/2) alike.
+    objective = np.einsum("sr,sr->s", np.broadcast_to(weights, size.shape), clipped * (size - 0.5 * clipped))
     return Expansion(objective, gradient, hessian, metric)
 
 
-# Column k of J belongs to the term TERM[k] and carries the factor FACTOR[k] of the run: a, b, e have
-# factor 1; alpha has -n, beta has -d.
+# Column k of J belongs to the term TERM[k] and carries a power of the run: a, b and e the power 0 of n and d,
+# alpha -n, beta -d.
 _TERM = (0, 1, 2, 0, 1)
 
 
-def _factors(runs: LogRuns) -> tuple[FloatArray, ...]:
-    one = np.ones_like(runs.n)
-    return one, one, one, -runs.n, -runs.d
+_FACTOR = (0, 0, 0, 1, 2)
+_PRODUCT = {(0, 0): 0, (0, 1): 1, (0, 2): 2, (1, 1): 3, (2, 2): 4, (1, 2): 5}
+
+
+_SUMS = [[_PRODUCT[min(s, t), max(s, t)] for t in _FACTOR] for s in _FACTOR]
 
 
 def _contract(weighted: FloatArray, runs: LogRuns) -> FloatArray:
-    factors = _factors(runs)
-    return np.stack([weighted[_TERM[k]] @ factors[k] for k in range(5)], axis=-1)
+    sums = weighted @ runs.powers[:, :3]
+    return np.stack([sums[_TERM[k], :, _FACTOR[k]] for k in range(5)], axis=-1)
 
 
 def _contract_pairs(p: FloatArray, weights: FloatArray, runs: LogRuns) -> FloatArray:
     """sum over runs of weights * J'p (J'p)'."""
-    factors = _factors(runs)
-    products = {(s, t): weights * p[s] * p[t] for s in range(3) for t in range(s, 3)}
+    powers = runs.powers
+    sums = {}
+    for s in range(3):
+        first = weights * p[s]
+        for t in range(s, 3):
+            sums[s, t] = (first * p[t]) @ powers
     matrix = np.empty((p.shape[1], 5, 5))
     for j in range(5):
         for k in range(j, 5):
-            pair = products[min(_TERM[j], _TERM[k]), max(_TERM[j], _TERM[k])]
-            matrix[:, j, k] = matrix[:, k, j] = pair @ (factors[j] * factors[k])
+            pair = sums[min(_TERM[j], _TERM[k]), max(_TERM[j], _TERM[k])]
+            matrix[:, j, k] = matrix[:, k, j] = pair[:, _SUMS[j][k]]
     return matrix
 
 
 def _contract_diagonal(weighted: FloatArray, runs: LogRuns) -> FloatArray:
     """sum over runs of J' diag(weighted) J."""
-    factors = _factors(runs)
+    sums = weighted @ runs.powers
     matrix = np.zeros((weighted.shape[1], 5, 5))
     for j in range(5):
         for k in range(5):
             if _TERM[j] == _TERM[k]:
-                matrix[:, j, k] = weighted[_TERM[j]] @ (factors[j] * factors[k])
+                matrix[:, j, k] = sums[_TERM[j], :, _SUMS[j][k]]
     return matrix

@@ -9,6 +9,7 @@ import numpy as np
 
 from isoflop.conventions import FlopsConvention
 from isoflop.fitting import diagnose
+from isoflop.fitting.extrapolate import Table, form_error, surface
 from isoflop.fitting.objective import HUBER_DELTA, FloatArray, LogRuns, Observed
 from isoflop.fitting.result import Fit, Note, Objective, Starts
 from isoflop.fitting.solve import Solution, descend, exact_objective, minimise, projection_starts
@@ -94,6 +95,8 @@ def fit_surface(runs: Runs, question: Question) -> Fit:
     residual = float(np.sqrt(np.mean((observed.log_predicted(theta[None])[0] - observed.log_loss) ** 2)))
     notes = _reservations(runs, observed.dead_terms(theta), joint, lost, residual, question)
     law = _law(runs, observed.coefficients(theta[None]), joint, notes, question)
+    if question.draws and {"params", "tokens"} == set(question.family.inputs):
+        law = replace(law, form_error=form_error(runs, lambda below, above: _foretold(below, above, question)))
     return Fit(
         family=question.family.name,
         approach=3,
@@ -137,6 +140,21 @@ def _on_all_runs(
         return logs, minimise(logs.plain(centred), logs, np.ones((1, len(runs))), delta)
     observed, theta = family_runs(runs, question.family, question.pinned, start)
     return observed, minimise(theta, observed, np.ones((1, len(runs))), delta)
+
+
+def _foretold(below: Runs, above: Runs, question: Question) -> FloatArray | None:
+    """ln L at the runs above, by the same question put to those below; None where it has no lawful answer."""
+    if len(below) < question.free + FREEDOM:
+        return None
+    _, delta = question.criterion
+    if question.family.name == "chinchilla" and not question.pinned:
+        return surface(Table(below.params, below.tokens, below.flops, below.loss), above.params, above.tokens, delta)
+    observed, found = _search(below, question, delta)
+    values = observed.coefficients(found.theta[[int(np.argmin(found.objective))]])
+    if any(not c.lower < float(values[c.name][0]) < c.upper for c in question.bounded):
+        return None
+    said = np.log(question.family.loss(values, inputs_of(above, question.family)))
+    return said if np.isfinite(said).all() else None
 
 
 def _uncertified(

@@ -48,7 +48,8 @@ def minimise(theta: FloatArray, runs: Observed, weights: FloatArray, delta: floa
     for _ in range(iterations):
         step, decrease = _step(here, damping[active])
         finished = decrease < TOLERANCE * here.value + floor[active]
-        converged[active[finished]] = True
+        if finished.any():
+            converged[active[finished]] = _is_stationary(_rows(here, finished), weights[active[finished]])
         going = ~finished
         active, step, here = active[going], step[going], _rows(here, going)
         if not active.size:
@@ -61,13 +62,12 @@ def minimise(theta: FloatArray, runs: Observed, weights: FloatArray, delta: floa
         damping[active[better & (damping[active] < 1e-9)]] = 0.0
         damping[active[~better]] = np.maximum(damping[active[~better]], 1e-6)
         here = _merge(there, here, better)
-    return Solution(theta, objective, converged & _is_stationary(theta, runs, weights, delta))
+    return Solution(theta, objective, converged)
 
 
-def _is_stationary(theta: FloatArray, runs: Observed, weights: FloatArray, delta: float) -> BoolArray:
+def _is_stationary(here: Expansion, weights: FloatArray) -> BoolArray:
     """The certificate, free of scale and of damping: Newton's own decrement is nothing beside the objective."""
-    here = runs.expand(theta, weights, delta)
-    _, decrease = _step(here, np.zeros(len(theta)))
+    _, decrease = _step(here, np.zeros(len(weights)))
     return np.asarray(decrease < CERTIFIED * here.value + exact_objective(weights))
 
 
@@ -78,14 +78,23 @@ def exact_objective(weights: FloatArray) -> FloatArray:
 
 def _step(here: Expansion, damping: FloatArray) -> tuple[FloatArray, FloatArray]:
     """The damped Newton step, capped, and the decrease of the objective that it predicts."""
-    eigenvalues, vectors = np.linalg.eigh(here.hessian + damping[:, None, None] * here.metric)
-    # A saddle's negative curvature is walked down, not up; a dead term's zero curvature is not divided by.
-    floor = 1e-14 * np.maximum(np.abs(eigenvalues).max(axis=1, keepdims=True), 1e-300)
-    along = np.einsum("sjk,sj->sk", vectors, -here.gradient)
-    step = np.einsum("sjk,sk->sj", vectors, along / np.maximum(np.abs(eigenvalues), floor))
+    step = _downhill(here.hessian + damping[:, None, None] * here.metric, here.gradient)
     largest = np.abs(step).max(axis=1, keepdims=True)
     step = step * np.minimum(1.0, MAX_STEP / np.maximum(largest, 1e-300))
     return step, np.abs(np.einsum("sj,sj->s", here.gradient, step))
+
+
+def _downhill(curved: FloatArray, gradient: FloatArray) -> FloatArray:
+    """Newton's step, and where the curvature is not positive in every direction, one that still leads down."""
+    try:
+        np.linalg.cholesky(curved)
+        return np.asarray(-np.linalg.solve(curved, gradient[:, :, None])[:, :, 0])
+    except np.linalg.LinAlgError:
+        eigenvalues, vectors = np.linalg.eigh(curved)
+    # A saddle's negative curvature is walked down, not up; a dead term's zero curvature is not divided by.
+    floor = 1e-14 * np.maximum(np.abs(eigenvalues).max(axis=1, keepdims=True), 1e-300)
+    along = np.einsum("sjk,sj->sk", vectors, -gradient)
+    return np.asarray(np.einsum("sjk,sk->sj", vectors, along / np.maximum(np.abs(eigenvalues), floor)))
 
 
 def _rows(expansion: Expansion, keep: BoolArray) -> Expansion:

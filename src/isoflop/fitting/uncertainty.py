@@ -8,7 +8,7 @@ from isoflop.errors import UsageError
 from isoflop.fitting.objective import FloatArray, Observed
 from isoflop.fitting.solve import Solution, minimise
 
-BLOCK = 256
+BLOCK = 400
 """Bootstrap draws solved at once: enough to amortise NumPy's calls, few enough to stay in cache."""
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from isoflop.errors import UnknownName, UsageError
 from isoflop.laws._family import Coefficient, Coefficients, Family
 from isoflop.laws._file import law_from_toml, law_to_toml, write_law
-from isoflop.laws._law import FittedRange, Law, Optimum, Source
+from isoflop.laws._law import FittedRange, FormError, Law, Optimum, Source
 from isoflop.laws._user import family_from_file
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "Coefficients",
     "Family",
     "FittedRange",
+    "FormError",
     "Law",
     "Optimum",
     "Source",

@@ -16,9 +16,10 @@ from isoflop.conventions import Conventions
 from isoflop.errors import UsageError
 from isoflop.files import write_atomic
 from isoflop.laws._family import Family
-from isoflop.laws._law import FittedRange, FloatArray, Law, Source
+from isoflop.laws._law import FittedRange, FloatArray, FormError, Law, Source
 
 SCHEMA = "isoflop.law/1"
+FORM_ERROR = ("scale", "flops", "learned")
 # Draws feed quantiles with a Monte Carlo error of per cents; nine digits lose nothing and halve the file.
 DRAW_DIGITS = 9
 
@@ -48,6 +49,9 @@ def law_from_toml(text: str, where: str, families: Mapping[str, Family]) -> Law:
         source=_source(_section(table, "source", _names(Source), where), where),
         caveats=tuple(map(str, caveats)),
         draws=_draws(_section(table, "draws", family.names, where), family, where) if "draws" in table else None,
+        form_error=_form_error(_section(table, "form_error", FORM_ERROR, where), where)
+        if "form_error" in table
+        else None,
     )
 
 
@@ -66,6 +70,14 @@ def law_to_toml(law: Law) -> str:
     lines += [f"{key} = [{low!r}, {high!r}]" for key, (low, high) in ((k, s) for k, s in spans.items() if s)]
     lines += ["", "[source]"]
     lines += [f"{key} = {_text(getattr(law.source, key))}" for key in ("title", "where", "arxiv", "verified")]
+    if law.form_error is not None:
+        lines += [
+            "",
+            "# Error of ln L at the level .9 for a jump of e in compute, from backtests on the runs.",
+            "[form_error]",
+        ]
+        lines += [f"scale = {law.form_error.scale!r}", f"flops = {law.form_error.flops!r}"]
+        lines += [f"learned = {str(law.form_error.learned).lower()}"]
     if law.draws is not None:
         lines += ["", "# Row i of all of these is one plausible law: carry rows, take quantiles last.", "[draws]"]
         lines += [f"{name} = [{_row(law.draws[name])}]" for name in law.family.names]
@@ -133,6 +145,13 @@ def _fitted_range(section: Mapping[str, Any], where: str) -> FittedRange:
 
 def _source(section: Mapping[str, Any], where: str) -> Source:
     return Source(**{"title": "", "where": ""} | {key: _word(section, key, where) for key in section})
+
+
+def _form_error(section: Mapping[str, Any], where: str) -> FormError:
+    scale, flops = (_number(section.get(key), key, where) for key in ("scale", "flops"))
+    if scale < 0 or flops <= 0:
+        raise UsageError(f"{where} says scale = {scale:g} and flops = {flops:g} in [form_error]; neither can be.")
+    return FormError(scale, flops, bool(section.get("learned", True)))
 
 
 def _draws(section: Mapping[str, Any], family: Family, where: str) -> dict[str, FloatArray]:

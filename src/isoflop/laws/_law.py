@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from statistics import NormalDist
 from types import MappingProxyType
 
 import numpy as np
@@ -48,6 +49,25 @@ class Source:
     verified: str = ""
 
 
+@dataclass(frozen=True)
+class FormError:
+    """How wrong a law's form was beyond the runs it was fitted to, learnt by backtests on its own table.
+
+    ``scale`` is the error of ln L at the level .9 for a jump of e in compute; ``flops`` the largest run.
+    ``learned`` is false where the table was too short to be split and the scale is a default.
+    """
+
+    scale: float
+    flops: float
+    learned: bool = True
+
+    def half_width(self, flops: ArrayLike, level: float) -> FloatArray:
+        """Half the width of the interval of ln L at C FLOPs: it grows with the root of the ln of the jump."""
+        jump = np.log(np.maximum(np.asarray(flops, float) / self.flops, 1.0))
+        times = NormalDist().inv_cdf(0.5 + level / 2) / NormalDist().inv_cdf(0.95)
+        return np.asarray(self.scale * times * np.sqrt(jump))
+
+
 def _frozen(column: FloatArray) -> FloatArray:
     """A private copy that nobody can write to."""
     copy = np.array(column, dtype=np.float64)
@@ -61,8 +81,8 @@ class Law:
 
     ``coefficients`` are the point values. ``draws``, where there are any, hold the joint uncertainty:
     one array of equal length per coefficient, row i of all of them being one plausible law; carry the
-    rows through a question and take quantiles last. ``caveats`` are sentences that a user of the law
-    must read.
+    rows through a question and take quantiles last. ``form_error`` is what they do not hold. ``caveats``
+    are sentences that a user of the law must read.
 
     >>> from isoflop.laws.chinchilla import FAMILY
     >>> numbers = {"E": 1.8172, "A": 482.01, "B": 2085.43, "alpha": 0.3478, "beta": 0.3658}
@@ -80,6 +100,7 @@ class Law:
     source: Source = field(default_factory=lambda: Source(title="", where=""))
     caveats: tuple[str, ...] = ()
     draws: Mapping[str, FloatArray] | None = None
+    form_error: FormError | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "coefficients", MappingProxyType(dict(self.coefficients)))

@@ -1,6 +1,17 @@
 """Questions to a law: how a budget is best split, and how sure the answer is."""
 
-from isoflop.planning.allocate import DEFAULT_LAWS, plan
+from isoflop.planning.allocate import DEFAULT_LAWS, find_law, plan
+from isoflop.planning.predict import Prediction, flops_for, predict
 from isoflop.planning.result import Intervals, Plan, PlanRow
 
-__all__ = ["DEFAULT_LAWS", "Intervals", "Plan", "PlanRow", "plan"]
+__all__ = [
+    "DEFAULT_LAWS",
+    "Intervals",
+    "Plan",
+    "PlanRow",
+    "Prediction",
+    "find_law",
+    "flops_for",
+    "plan",
+    "predict",
+]

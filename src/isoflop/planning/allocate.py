@@ -43,12 +43,12 @@ def plan(law: AnyLaw | Sequence[AnyLaw], budget: str | float, *, level: float = 
     asked = [law] if isinstance(law, (Law, str)) else list(law)
     if not asked:
         raise UsageError("no law to plan with; give one, or the id of a published one such as 'besiroglu2024'.")
-    found = [_find(one) if isinstance(one, str) else one for one in asked]
+    found = [find_law(one) if isinstance(one, str) else one for one in asked]
     rows = tuple(_row(one, compute.value, level) for one in found)
     return Plan(compute, rows, level, (*_conventions_notes(rows), *_uncertainty_notes(rows)))
 
 
-def _find(name: str) -> Law:
+def find_law(name: str) -> Law:
     """A published law by its id, or a law file by its path."""
     is_path = name.endswith(".toml") or Path(name).name != name
     return laws.read_law(name) if is_path else laws.law(name)
@@ -68,7 +68,7 @@ def _row(law: Law, flops: float, level: float) -> PlanRow:
         intervals=intervals,
         times_largest_run=None if largest is None else flops / largest,
         conventions=law.conventions,
-        notes=(*_range_notes(law, flops, intervals is not None), *law.caveats),
+        notes=(*_range_notes(law, flops, intervals is not None), *_form_notes(law, intervals), *law.caveats),
     )
 
 
@@ -89,7 +89,12 @@ def _intervals(law: Law, flops: float, level: float) -> Intervals | None:
     draws = law.optimum_draws(flops)
     if draws is None:
         return None
-    return Intervals(*(_span(values, level) for values in (draws.params, draws.tokens, draws.loss)))
+    params, tokens, loss = (_span(values, level) for values in (draws.params, draws.tokens, draws.loss))
+    if law.form_error is None:
+        return Intervals(params, tokens, loss)
+    best, width = float(law.optimum(flops).loss), float(law.form_error.half_width(flops, level))
+    wider = min(loss[0], best * math.exp(-width)), max(loss[1], best * math.exp(width))
+    return Intervals(params, tokens, wider, loss_noise=loss)
 
 
 def _span(draws: NDArray[np.float64], level: float) -> Span:
@@ -111,6 +116,19 @@ def _range_notes(law: Law, flops: float, has_intervals: bool) -> tuple[str, ...]
         near = f"{format_flops(flops)} FLOPs is below the smallest run it was fitted on ({format_flops(smallest)})"
         return (f"{near}; {assuming} that the form holds there: fit runs of this size (isoflop fit).",)
     return ()
+
+
+def _form_notes(law: Law, intervals: Intervals | None) -> tuple[str, ...]:
+    """Which part of the width of the loss is noise, and which is what the form was wrong by on its own runs."""
+    if intervals is None or law.form_error is None or intervals.form_share < 0.01:
+        return ()
+    learnt = (
+        "in backtests on its own runs" if law.form_error.learned else "on public tables; its own was too short to ask"
+    )
+    return (
+        f"{intervals.form_share:.0%} of the width of the loss interval is the error of the form, as seen {learnt}; the "
+        "rest is noise. The intervals of parameters and tokens hold noise alone.",
+    )
 
 
 def _times(ratio: float) -> str:

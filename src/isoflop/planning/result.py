@@ -16,11 +16,22 @@ Span = tuple[float, float]
 
 @dataclass(frozen=True)
 class Intervals:
-    """Quantiles of N*, D* and the loss there, over the joint draws of a law."""
+    """Quantiles of N*, D* and the loss there, over the joint draws of a law.
+
+    Where the law knows the error of its form, ``loss`` holds that too, and ``loss_noise`` is the draws' part of it.
+    """
 
     params: Span
     tokens: Span
     loss: Span
+    loss_noise: Span | None = None
+
+    @property
+    def form_share(self) -> float:
+        """The share of the loss interval's width that the draws do not explain."""
+        if self.loss_noise is None:
+            return 0.0
+        return 1 - (self.loss_noise[1] - self.loss_noise[0]) / (self.loss[1] - self.loss[0])
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,35 @@
+"""``isoflop predict``: the loss of a network on so many tokens, or the compute that a loss takes."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from isoflop.errors import UsageError
+from isoflop.planning import find_law, flops_for
+from isoflop.planning import plan as plan_budget
+from isoflop.planning import predict as predict_loss
+from isoflop.quantities import read_params, read_tokens
+
+
+def predict(
+    law: Annotated[str, typer.Argument(metavar="LAW", help="A published law (isoflop laws) or a law file.")],
+    params: Annotated[str | None, typer.Option(help='Parameters, as in "7B".')] = None,
+    tokens: Annotated[str | None, typer.Option(help='Training tokens, as in "2T".')] = None,
+    target_loss: Annotated[float | None, typer.Option(help="Ask for the compute that reaches this loss.")] = None,
+    level: Annotated[float, typer.Option(help="Level of the interval.")] = 0.9,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Predict a loss with its interval, or the compute for one."""
+    found = find_law(law)
+    if target_loss is not None:
+        if params or tokens:
+            raise UsageError("give --target-loss alone, or --params and --tokens.")
+        answer = plan_budget(found, flops_for(found, target_loss), level=level)
+        typer.echo(answer.to_json() if json else str(answer))
+        return
+    if params is None or tokens is None:
+        raise UsageError("give --params and --tokens, or --target-loss.")
+    said = predict_loss(found, read_params(params).value, read_tokens(tokens).value, level)
+    typer.echo(said.to_json() if json else str(said))

@@ -1,0 +1,86 @@
+"""The loss of one network on one amount of data, as a law has it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from isoflop.errors import DataError, UsageError
+from isoflop.laws import Law
+from isoflop.quantities import format_flops, format_interval, format_si
+
+SCHEMA = "isoflop.predict/1"
+Span = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """The loss at N and D; ``interval`` holds noise and form, ``noise`` the draws alone (None without draws)."""
+
+    law: str
+    params: float
+    tokens: float
+    loss: float
+    interval: Span | None
+    noise: Span | None
+    level: float
+    notes: tuple[str, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"schema": SCHEMA, **asdict(self)}
+
+    def to_json(self) -> str:
+        return json.dumps(self.to_dict(), indent=2, allow_nan=False)
+
+    def __str__(self) -> str:
+        width = "" if self.interval is None else f" {format_interval(*self.interval)} ({self.level:.0%})"
+        asked = f"{format_si(self.params)} parameters, {format_si(self.tokens)} tokens"
+        return "\n".join(
+            [f"{self.law}: {asked}: loss {self.loss:.3f}{width}", *(f"  note  {note}" for note in self.notes)]
+        )
+
+
+def predict(law: Law, params: float, tokens: float, level: float = 0.9) -> Prediction:
+    """The loss of N parameters trained on D tokens, with what noise and form leave of doubt.
+
+    >>> import isoflop as iso
+    >>> round(predict(iso.law("besiroglu2024"), 70e9, 1.4e12).loss, 4)
+    1.9739
+    """
+    if not 0 < level < 1:
+        raise UsageError(f"the level {level:g} is not a share between 0 and 1; write 0.9 for a 90 % interval.")
+    loss, flops = float(law.predict(params, tokens)), 6 * params * tokens
+    draws = law.predict_draws(params, tokens)
+    if draws is None:
+        note = "no interval: the law has no joint draws; a law that you fit has them."
+        return Prediction(law.id, params, tokens, loss, None, None, level, (note,))
+    low, high = (float(edge) for edge in np.quantile(draws, [(1 - level) / 2, (1 + level) / 2]))
+    interval, notes = (low, high), [*law.caveats]
+    if law.form_error is not None:
+        width = float(law.form_error.half_width(flops, level))
+        interval = min(low, loss * float(np.exp(-width))), max(high, loss * float(np.exp(width)))
+        share = 1 - (high - low) / (interval[1] - interval[0])
+        if flops > law.form_error.flops:
+            far = f"{format_flops(flops)} FLOPs is {flops / law.form_error.flops:.2g} times the largest run"
+            notes.insert(0, f"{far}; {share:.0%} of the width is the error of the form, the rest noise.")
+    return Prediction(law.id, params, tokens, loss, interval, (low, high), level, tuple(notes))
+
+
+def flops_for(law: Law, loss: float) -> float:
+    """The least compute C = 6 N D at which the law reaches a loss; DataError where it never does.
+
+    >>> import isoflop as iso
+    >>> law = iso.law("besiroglu2024")
+    >>> round(float(law.optimum(flops_for(law, 2.0)).loss), 9)
+    2.0
+    """
+    low, high = 0.0, 100.0  # ln C: no network is trained outside 1 to e^100 FLOPs
+    if float(law.optimum(np.exp(high)).loss) > loss or float(law.optimum(1.0).loss) < loss:
+        raise DataError(f"the law {law.id} never reaches a loss of {loss:g} at its optimum; ask for one above its E.")
+    for _ in range(200):
+        middle = 0.5 * (low + high)
+        low, high = (middle, high) if float(law.optimum(np.exp(middle)).loss) > loss else (low, middle)
+    return float(np.exp(0.5 * (low + high)))

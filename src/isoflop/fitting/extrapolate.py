@@ -29,6 +29,8 @@ WINDOWS = (np.inf, 300.0, 100.0, 30.0, 10.0)
 CRITERIA = (HUBER_DELTA, np.inf)
 """Huber's delta; infinite is least squares of log residuals."""
 EXPONENTS = np.geomspace(0.12, 0.9, 4)
+FEW_EXPONENTS = np.geomspace(0.15, 0.7, 3)
+"""Starts of each exponent: fewer where many surfaces are fitted, and fewest where only their error is asked for."""
 STEEPEST = 2.0
 FEWEST_FITTED, FEWEST_JUDGED = 8, 2
 DEFAULT_SCALE = 0.02
@@ -209,12 +211,14 @@ def _predict(
     return surface(seen, params, tokens, candidate.delta)
 
 
-def surface(table: Table, params: FloatArray, tokens: FloatArray, delta: float) -> FloatArray | None:
+def surface(
+    table: Table, params: FloatArray, tokens: FloatArray, delta: float, exponents: FloatArray = EXPONENTS
+) -> FloatArray | None:
     """ln L of the table's Chinchilla surface at N and D; None where it has no law."""
     if len(table) < FEWEST_FITTED:
         return None
     logs = LogRuns.of(table.params, table.tokens, table.loss)
-    found = search(logs, delta, EXPONENTS)
+    found = search(logs, delta, exponents)
     best = found.theta[np.argmin(found.objective)]
     if not ((best[3:] > 0) & (best[3:] < STEEPEST)).all():
         return None

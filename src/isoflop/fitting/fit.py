@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from isoflop.errors import UnknownName, UsageError
+from isoflop.fitting.bias import Bias, bias
 from isoflop.fitting.frontier import fit_frontier
 from isoflop.fitting.objective import HUBER_DELTA
 from isoflop.fitting.parametric import OBJECTIVES, Question, fit_surface
@@ -107,14 +108,20 @@ class Approaches:
             return self.profiles
         return self.surface
 
+    @property
+    def bias(self) -> Bias | None:
+        """What parabolas would be off by on these runs, were the surface the truth; None where either has no law."""
+        return bias(self.profiles, self.surface)
+
     def to_dict(self) -> dict[str, Any]:
-        """The leading fit's object, and under ``approaches`` the exponents of each approach."""
+        """The leading fit's object, under ``approaches`` the exponents of each, and the profiles' ``bias``."""
         sides = {"2": self.profiles, "3": self.surface}
         exponents = {
             number: {**(table["allocation"] or {}), "verdict": table["verdict"]}
             for number, table in ((number, side.to_dict()) for number, side in sides.items())
         }
-        return {**self.leading.to_dict(), "approaches": exponents}
+        found = self.bias
+        return {**self.leading.to_dict(), "approaches": exponents, "bias": None if found is None else found.to_dict()}
 
     def to_json(self) -> str:
         return json.dumps(self.to_dict(), indent=2, allow_nan=False)
@@ -127,10 +134,12 @@ class Approaches:
         two, three = self.profiles.allocation, self.surface.allocation
         if two is None or three is None:
             return ""
+        found = self.bias
         return (
             f"a is {two[0]:.3f} by profiles and {three[0]:.3f} by the surface. Profiles see only the frontier; the "
             "surface weighs every run and trusts its form: where they differ by more than their intervals, the form "
             "or the design is at fault, and neither exponent should be quoted alone."
+            + ("" if found is None else f" {found.describe()}")
         )
 
 

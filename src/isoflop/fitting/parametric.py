@@ -9,7 +9,7 @@ import numpy as np
 
 from isoflop.conventions import FlopsConvention
 from isoflop.fitting import diagnose
-from isoflop.fitting.extrapolate import Table, form_error, surface
+from isoflop.fitting.extrapolate import FEW_EXPONENTS, Table, form_error, surface
 from isoflop.fitting.objective import HUBER_DELTA, FloatArray, LogRuns, Observed
 from isoflop.fitting.result import Fit, Note, Objective, Starts
 from isoflop.fitting.solve import Solution, descend, exact_objective, minimise, projection_starts
@@ -30,6 +30,8 @@ FLAT = 1e-2
 """Starts that agree on the objective agree on the law when its logarithms differ by less than this."""
 FEW_LOST, MANY_LOST = 0.01, 0.2
 """Resamples without a law: above the first share a caution, above the second there is no law to speak of."""
+FEW_STARTS = 8
+"""For a backtest of the form, whose error a second-best minimum does not change much."""
 OBJECTIVES = ("huber", "least_squares", "absolute")
 ABSOLUTE_DELTA = 1e-6
 """Least absolute deviation is Huber's loss in the limit; residuals of 1e-6 of the loss are nobody's."""
@@ -112,13 +114,13 @@ def fit_surface(runs: Runs, question: Question) -> Fit:
     )
 
 
-def _search(runs: Runs, question: Question, delta: float) -> tuple[Observed, Solution]:
-    """From every start to its minimum, over at most SEARCHED runs spread evenly through the table's compute."""
+def _search(runs: Runs, question: Question, delta: float, best: int | None = None) -> tuple[Observed, Solution]:
+    """From every start, or the ``best`` so many, to its minimum; SEARCHED runs at most, spread evenly in compute."""
     if len(runs) > SEARCHED:
         spread = np.linspace(0, len(runs) - 1, SEARCHED).round().astype(int)
         runs = runs.take(np.sort(np.argsort(runs.flops, kind="stable")[spread]))
     observed, starts = _observe(runs, question)
-    return observed, descend(starts, observed, delta)
+    return observed, descend(starts[:best], observed, delta)
 
 
 def _observe(runs: Runs, question: Question) -> tuple[Observed, FloatArray]:
@@ -148,8 +150,9 @@ def _foretold(below: Runs, above: Runs, question: Question) -> FloatArray | None
         return None
     _, delta = question.criterion
     if question.family.name == "chinchilla" and not question.pinned:
-        return surface(Table(below.params, below.tokens, below.flops, below.loss), above.params, above.tokens, delta)
-    observed, found = _search(below, question, delta)
+        table = Table(below.params, below.tokens, below.flops, below.loss)
+        return surface(table, above.params, above.tokens, delta, FEW_EXPONENTS)
+    observed, found = _search(below, question, delta, best=FEW_STARTS)
     values = observed.coefficients(found.theta[[int(np.argmin(found.objective))]])
     if any(not c.lower < float(values[c.name][0]) < c.upper for c in question.bounded):
         return None

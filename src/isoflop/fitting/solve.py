@@ -17,7 +17,7 @@ from isoflop.fitting.objective import BoolArray, Expansion, FloatArray, LogRuns,
 
 MAX_STEP = 3.0
 """A trial step changes no coefficient by more: three e-folds of A, B or E, three units of an exponent."""
-TOLERANCE = 1e-13
+TOLERANCE = 1e-11
 """Converged when the predicted decrease is this fraction of the objective."""
 CERTIFIED = 1e-9
 ROUNDING = 1e-8

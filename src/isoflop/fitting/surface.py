@@ -16,7 +16,7 @@ import numpy as np
 from scipy.optimize import nnls
 
 from isoflop.errors import TableError, UnknownName
-from isoflop.fitting.objective import DEAD_SHARE, Expansion, FloatArray, huber
+from isoflop.fitting.objective import DEAD_SHARE, HUBER_DELTA, Expansion, FloatArray, huber
 from isoflop.laws import Family
 from isoflop.runs import Runs
 
@@ -33,7 +33,8 @@ class FamilyRuns:
 
     theta (S, P) are the solver's coordinates: ``basis`` @ theta are the free coefficients, by their logarithm
     where they may be any positive number. ``pinned`` coefficients keep their value. ``curvature``, where given, is
-    the second derivative of each run's ln L, (R, P, P), held fixed: resamples of one table differ little in it.
+    the second derivative of each run's ln L, (R, P, P), and ``metric`` (P, P), what damps Newton's steps, are held
+    fixed: resamples of one table differ little in them.
     """
 
     family: Family
@@ -42,6 +43,7 @@ class FamilyRuns:
     basis: FloatArray
     pinned: Mapping[str, float] = field(default_factory=dict)
     curvature: FloatArray | None = None
+    metric: FloatArray | None = None
 
     @property
     def count(self) -> int:
@@ -96,7 +98,10 @@ class FamilyRuns:
         transposed = J.transpose(0, 2, 1)
         gradient = (transposed @ psi[:, :, None])[:, :, 0]
         inliers = transposed @ ((weights * (np.abs(residual) <= delta))[:, :, None] * J)
-        metric = transposed @ ((weights * np.minimum(1.0, delta / size))[:, :, None] * J)
+        if self.metric is None:
+            metric = transposed @ ((weights * np.minimum(1.0, delta / size))[:, :, None] * J)
+        else:
+            metric = np.broadcast_to(self.metric, inliers.shape)
         bend = self._contracted(theta, psi) if self.curvature is None else np.tensordot(psi, self.curvature, 1)
         objective = (weights * huber(residual, delta)).sum(axis=1)
         # A start in a region without a loss is not a start: the solver sees it as infinitely bad.
@@ -105,12 +110,13 @@ class FamilyRuns:
         return Expansion(np.where(whole, objective, np.inf), np.where(whole[:, None], gradient, 0.0), *matrices)
 
     def with_curvature(self, theta: FloatArray) -> FamilyRuns:
-        """The same runs with the curvature of each run's ln L held at theta (P,)."""
+        """The same runs with the curvature of each run's ln L, and the metric, held at theta (P,)."""
+        metric = self.expand(theta[None], np.ones((1, self.count)), HUBER_DELTA).metric[0]
         P = theta.size
         curvature = np.empty((self.count, P, P))
         for j, k, bend in self._bends(theta[None]):
             curvature[:, j, k] = curvature[:, k, j] = bend[0]
-        return replace(self, curvature=curvature)
+        return replace(self, curvature=curvature, metric=metric)
 
     def _contracted(self, theta: FloatArray, psi: FloatArray) -> FloatArray:
         matrix = np.empty((len(theta), theta.shape[1], theta.shape[1]))

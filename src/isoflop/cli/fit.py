@@ -72,21 +72,16 @@ def fit(
     table = read_runs(runs, {ours: theirs for ours, theirs in columns.items() if theirs is not None}, where)
     if convention is not None:
         table = with_convention(table, ParamsConvention(convention))
+    held = read_pins(pin or [])
     found: fitting.Fit | fitting.Approaches
     if approach == Approach.ALL:
-        found = fitting.fit_all(table, form, draws=draws, level=level, seed=seed)
+        found = fitting.fit_all(
+            table, form, draws=draws, level=level, seed=seed, pin=held, objective=objective, delta=delta
+        )
     else:
-        number = None if approach is None else int(approach)
+        n = None if approach is None else int(approach)
         found = fitting.fit(
-            table,
-            form,
-            approach=number,
-            draws=draws,
-            level=level,
-            seed=seed,
-            pin=read_pins(pin or []),
-            objective=objective,
-            delta=delta,
+            table, form, approach=n, draws=draws, level=level, seed=seed, pin=held, objective=objective, delta=delta
         )
     typer.echo(found.to_json() if json else found.summary())
     leading = found if isinstance(found, fitting.Fit) else found.leading

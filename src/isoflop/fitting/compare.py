@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from isoflop.errors import DataError, UsageError
-from isoflop.fitting.fit import fit
+from isoflop.fitting.fit import FRONTIER, fit
 from isoflop.fitting.objective import FloatArray
 from isoflop.fitting.result import Fit
 from isoflop.fitting.surface import inputs_of
@@ -118,6 +118,9 @@ def compare(runs: Runs, families: Sequence[str | Family]) -> Comparison:
     """
     if len(families) < 2:
         raise UsageError("a comparison needs two families; give --family twice or more.")
+    for family in families:
+        if (family if isinstance(family, str) else family.name) == FRONTIER:
+            raise UsageError("the family frontier has no loss off the frontier to be judged by; compare surfaces.")
     below = _split(runs)
     small, large = runs.take(below), runs.take(~below)
     rows = tuple(_compared(runs, small, large, family) for family in families)

@@ -65,6 +65,10 @@ def fit(
     form = named_family(family) if isinstance(family, str) else family
     if approach is None:
         approach = 2 if form.name == FRONTIER else 3
+    if approach == 2 and (pin or objective != "huber" or delta != HUBER_DELTA):
+        raise UsageError(
+            "approach 2 has parabolas only: a pinned coefficient, an objective or a delta is for approach 3."
+        )
     if approach == 2:
         return fit_frontier(runs, draws, level, seed)
     if approach != 3:
@@ -88,6 +92,8 @@ def _check(question: Question) -> None:
                 f"{coefficient.name} is pinned at {value:g}; it lies between {coefficient.lower:g} and "
                 f"{coefficient.upper:g} in the family {question.family.name}."
             )
+    if not question.free:
+        raise UsageError(f"every coefficient of {question.family.name} is pinned: nothing is left to fit; pin fewer.")
     for name in question.pinned:
         if name not in question.family.names:
             raise UnknownName.among(f"coefficient of {question.family.name}", name, question.family.names)
@@ -144,10 +150,18 @@ class Approaches:
 
 
 def fit_all(
-    runs: Runs, family: str | Family = "chinchilla", *, draws: int = DRAWS, level: float = LEVEL, seed: int = 0
+    runs: Runs,
+    family: str | Family = "chinchilla",
+    *,
+    draws: int = DRAWS,
+    level: float = LEVEL,
+    seed: int = 0,
+    pin: Mapping[str, float] | None = None,
+    objective: str = "huber",
+    delta: float = HUBER_DELTA,
 ) -> Approaches:
-    """Approaches 2 and 3 to the same runs."""
-    return Approaches(
-        profiles=fit(runs, FRONTIER, approach=2, draws=draws, level=level, seed=seed),
-        surface=fit(runs, family, approach=3, draws=draws, level=level, seed=seed),
+    """Approaches 2 and 3 to the same runs; ``pin``, ``objective`` and ``delta`` are the surface's."""
+    surface = fit(
+        runs, family, approach=3, draws=draws, level=level, seed=seed, pin=pin, objective=objective, delta=delta
     )
+    return Approaches(profiles=fit(runs, FRONTIER, approach=2, draws=draws, level=level, seed=seed), surface=surface)

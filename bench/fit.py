@@ -91,10 +91,12 @@ def worst_excess(runs: iso.Runs, rng: np.random.Generator) -> tuple[float, float
     centred["A"] = centred["A"] * np.exp(-centred["alpha"] * logs.centre_n)
     centred["B"] = centred["B"] * np.exp(-centred["beta"] * logs.centre_d)
     best = logs.plain(centred)[0]
-    weights = np.random.default_rng(0).multinomial(len(runs), np.full(len(runs), 1 / len(runs)), size=COMPARED)
-    ours = bootstrap(best, logs, DELTA, COMPARED, np.random.default_rng(0)).objective
+    weights = (
+        np.random.default_rng(0).multinomial(len(runs), np.full(len(runs), 1 / len(runs)), size=COMPARED).astype(float)
+    )
+    ours = bootstrap(best, logs, DELTA, weights).objective
     theirs = []
-    for row in weights.astype(float):
+    for row in weights:
         arguments = (logs.n, logs.d, logs.log_loss, row)
         starts = [best + 0.3 * rng.standard_normal(5) * (k > 0) for k in range(5)]
         ends = [

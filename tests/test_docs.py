@@ -33,8 +33,8 @@ def test_every_command_is_documented(command):
 
 
 def test_every_note_is_documented():
-    source = Path(diagnose.__file__).read_text(encoding="utf-8")
-    codes = set(re.findall(r'Note\(\s*"(\w+)"', source))
+    sources = Path(diagnose.__file__).parent.glob("*.py")
+    codes = {code for page in sources for code in re.findall(r'Note\(\s*"(\w+)"', page.read_text(encoding="utf-8"))}
     assert len(codes) >= 12
     documented = set(re.findall(r"^\| `(\w+)` \| (?:caution|refused)", TEXT[ROOT / "docs" / "fitting.md"], flags=re.M))
     assert documented == codes

@@ -21,7 +21,7 @@ def table(tmp_path):
         (["fit", "--pin", "E=-1"], "lies between 0 and inf"),
         (["fit", "--pin", "Q=1"], "no coefficient of chinchilla"),
         (["fit", *(f"--pin={name}=1" for name in ("E", "A", "B", "alpha", "beta"))], "nothing is left to fit"),
-        (["fit", "--approach", "2", "--pin", "E=1.7"], "approach 2 has parabolas only"),
+        (["fit", "--approach", "2", "--pin", "E=1.7"], "approach 2 fits no surface"),
         (["fit", "--family", "nothing.py:at_all"], "there is no Python file"),
         (["fit", "--family", "kaplan_steps"], "no column called 'steps'"),
         (["fit", "--delta", "5"], "it is a log residual"),

@@ -86,7 +86,7 @@ CASES = [
     ("fit two.csv --convention total", 2, "no column 'params_total'"),
     ("fit two.csv --family chinchila", 2, "called 'chinchila'; did you mean 'chinchilla'"),
     ("fit two.csv --loss-column tokens", 2, "'tokens' is asked for as loss, and it is needed as tokens; say which"),
-    ("fit two.csv --approach 7", 2, "'--approach': '7' is not one of '2', '3', 'all' (see isoflop fit --help)."),
+    ("fit two.csv --approach 7", 2, "'--approach': '7' is not one of '1', '2', '3', 'all' (see isoflop fit --help)."),
     ("fit two.csv --seed x", 2, "'--seed': it is not a whole number (see isoflop fit --help)."),
     ("fit two.csv --where", 2, "'--where' requires an argument (see isoflop fit --help)."),
     ("fit huge.csv", 2, "huge.csv: row 3, 6 N D of params and tokens is infinite"),

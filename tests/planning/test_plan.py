@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.optimize import brentq
 
 from isoflop import laws
 from isoflop.conventions import Conventions, ParamsConvention
@@ -107,9 +108,9 @@ def test_a_law_without_draws_is_called_published_only_if_it_is() -> None:
     assert "No interval for mine: without joint draws; fit again with some (--draws 4000)." in text
 
 
-def test_no_note_where_there_is_nothing_to_say() -> None:
+def test_no_other_note_where_there_is_nothing_to_say() -> None:
     (row,) = plan(uncertain(), 1e20).rows
-    assert row.notes == ()
+    assert ["waste up to" in note for note in row.notes] == [True]  # its draws differ, and that is said
     assert len(plan(uncertain(), 1e20).notes) == 1  # the conventions
 
 
@@ -172,3 +173,26 @@ def test_exponents_that_cancel_are_no_plan() -> None:
     law = Law("cancelled", "", families()["chinchilla"], coefficients)
     with pytest.raises(DataError, match="the law cancelled gives no optimum at 1e24 FLOPs"):
         plan(law, 1e24)
+
+
+def test_the_compute_that_a_wrong_split_wastes():
+    """Second method: for each draw, the closed form of the compute at which its own optimum has the loss of ours."""
+    rng = np.random.default_rng(0)
+    names = ("E", "A", "B", "alpha", "beta")
+    point = dict(zip(names, (1.8, 480.0, 2100.0, 0.35, 0.37), strict=True))
+    alpha = 0.35 + 0.05 * rng.standard_normal(500)
+    draws = {name: np.full(500, value) for name, value in point.items()} | {
+        "alpha": alpha,
+        "A": 480 * 1e7 ** (alpha - 0.35),
+    }
+    law = Law("mine", "mine", laws.family("chinchilla"), point, draws=draws)
+    best = law.optimum(1e23)
+    wasted = []
+    for k in range(500):
+        one = Law("one", "one", laws.family("chinchilla"), {name: float(draws[name][k]) for name in names})
+        target = float(one.predict(best.params, best.tokens))
+        C = brentq(lambda x, one=one, target=target: float(one.optimum(np.exp(x)).loss) - target, 40, 54)
+        wasted.append(1 - np.exp(C) / 1e23)
+    row = plan(law, 1e23, level=0.9).rows[0]
+    assert row.intervals.wasted == pytest.approx(np.quantile(wasted, 0.9), rel=0.01)
+    assert any("waste up to" in note for note in row.notes)

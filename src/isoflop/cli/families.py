@@ -29,3 +29,20 @@ def read_pins(words: Sequence[str]) -> dict[str, float]:
         if not equals:
             raise UsageError(f"--pin {word}: give a coefficient and a number, as in E=1.69.")
     return pinned
+
+
+def read_priors(words: Sequence[str]) -> dict[str, tuple[float, float]]:
+    """What ``--prior E=1.7+-0.1`` leans on: mean and standard deviation.
+
+    >>> read_priors(["E=1.7+-0.1"])
+    {'E': (1.7, 0.1)}
+    """
+    priors = {}
+    for word in words:
+        name, _, numbers = word.partition("=")
+        mean, _, deviation = numbers.replace("±", "+-").partition("+-")
+        try:
+            priors[name.strip()] = float(mean), float(deviation)
+        except ValueError:
+            raise UsageError(f"--prior {word}: give a coefficient, a mean and a deviation, as in E=1.7+-0.1.") from None
+    return priors

@@ -9,17 +9,20 @@ from typing import Annotated
 import typer
 
 from isoflop import fitting
-from isoflop.cli.families import read_family, read_pins
+from isoflop.cli.families import read_family, read_pins, read_priors
 from isoflop.cli.output import check_law_file
+from isoflop.cli.profiles import as_json, as_text, read_profiles
+from isoflop.cli.table import FlopsColumn, Json, LossColumn, ParamsColumn, RunsPath, TokensColumn, Where, read_table
 from isoflop.conventions import ParamsConvention
 from isoflop.errors import CheckFailed, DataError
 from isoflop.fitting.fit import DRAWS, LEVEL
 from isoflop.fitting.objective import HUBER_DELTA
 from isoflop.laws import write_law
-from isoflop.runs import read_runs, with_convention
+from isoflop.runs import with_convention
 
 
 class Approach(StrEnum):
+    ENVELOPE = "1"
     PROFILES = "2"
     SURFACE = "3"
     ALL = "all"
@@ -29,6 +32,8 @@ class Criterion(StrEnum):
     HUBER = "huber"
     LEAST_SQUARES = "least_squares"
     ABSOLUTE = "absolute"
+    RAW = "raw_least_squares"
+    ASYMMETRIC = "asymmetric"
 
 
 class Counted(StrEnum):
@@ -38,53 +43,64 @@ class Counted(StrEnum):
 
 
 def fit(
-    runs: Annotated[
-        Path, typer.Argument(metavar="RUNS", help="A CSV, TSV, JSONL or Parquet table, or a study folder.")
-    ],
+    runs: RunsPath,
     family: Annotated[
         str, typer.Option(help="The form of the loss surface of approach 3: a name, or FILE.py:NAME of your own.")
     ] = "chinchilla",
     approach: Annotated[
         Approach | None,
-        typer.Option(help="2: isoFLOP minima; 3: a loss surface (default); all: both."),
+        typer.Option(help="1: envelope of curves; 2: isoFLOP minima; 3: a loss surface (default); all."),
     ] = None,
     convention: Annotated[Counted | None, typer.Option(help="Count N this way, where the table has the count.")] = None,
-    objective: Annotated[Criterion, typer.Option(help="What approach 3 sums over log residuals.")] = Criterion.HUBER,
+    objective: Annotated[Criterion, typer.Option(help="What approach 3 sums over residuals.")] = Criterion.HUBER,
     delta: Annotated[float, typer.Option(help="Where Huber's loss turns linear, in log loss.")] = HUBER_DELTA,
     pin: Annotated[list[str] | None, typer.Option(help="Hold a coefficient, as in E=1.69; may be repeated.")] = None,
+    prior: Annotated[list[str] | None, typer.Option(help="Lean a coefficient, as in E=1.7+-0.1.")] = None,
+    weigh: Annotated[bool, typer.Option("--weigh", help="Weigh runs by 1 / loss_noise^2.")] = False,
+    profile: Annotated[list[str] | None, typer.Option(help='Profile of a coefficient, or of "N*@1e24".')] = None,
+    group: Annotated[str | None, typer.Option(help="The column that names what rows share, as a curve.")] = None,
     draws: Annotated[int, typer.Option(help="Joint draws behind the intervals; 0 for none.")] = DRAWS,
     level: Annotated[float, typer.Option(help="Level of the intervals.")] = LEVEL,
     seed: Annotated[int, typer.Option(help="Seed of the draws.")] = 0,
-    where: Annotated[str | None, typer.Option(help='Rows to use, as in "flops < 1e21 and seed == 0".')] = None,
-    params_column: Annotated[str | None, typer.Option(help="The column that holds N.")] = None,
-    tokens_column: Annotated[str | None, typer.Option(help="The column that holds D.")] = None,
-    loss_column: Annotated[str | None, typer.Option(help="The column that holds the loss.")] = None,
-    flops_column: Annotated[str | None, typer.Option(help="The column that holds C; 6 N D without one.")] = None,
+    where: Where = None,
+    params_column: ParamsColumn = None,
+    tokens_column: TokensColumn = None,
+    loss_column: LossColumn = None,
+    flops_column: FlopsColumn = None,
     output: Annotated[Path | None, typer.Option("-o", "--output", help="Write the law to this TOML file.")] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    json: Json = False,
     strict: Annotated[bool, typer.Option("--strict", help="Exit 5 unless the verdict has no caution.")] = False,
 ) -> int:
     """Fit a scaling law to runs: verdict, coefficients, intervals."""
     if output is not None:
         check_law_file(output)
     form = read_family(family)
-    columns = {"params": params_column, "tokens": tokens_column, "loss": loss_column, "flops": flops_column}
-    table = read_runs(runs, {ours: theirs for ours, theirs in columns.items() if theirs is not None}, where)
+    table = read_table(runs, where, params=params_column, tokens=tokens_column, loss=loss_column, flops=flops_column)
     if convention is not None:
         table = with_convention(table, ParamsConvention(convention))
-    held = read_pins(pin or [])
+    asked = fitting.Asked(
+        draws=draws,
+        level=level,
+        seed=seed,
+        pin=read_pins(pin or []),
+        prior=read_priors(prior or []),
+        objective=objective,
+        delta=delta,
+        weigh=weigh,
+        group=group,
+    )
     found: fitting.Fit | fitting.Approaches
     if approach == Approach.ALL:
-        found = fitting.fit_all(
-            table, form, draws=draws, level=level, seed=seed, pin=held, objective=objective, delta=delta
-        )
+        found = fitting.fit_all(table, form, **asked)
     else:
-        n = None if approach is None else int(approach)
-        found = fitting.fit(
-            table, form, approach=n, draws=draws, level=level, seed=seed, pin=held, objective=objective, delta=delta
-        )
-    typer.echo(found.to_json() if json else found.summary())
-    leading = found if isinstance(found, fitting.Fit) else found.leading
+        found = fitting.fit(table, form, approach=None if approach is None else int(approach), **asked)
+    profiles = read_profiles(found, profile or [])
+    typer.echo(as_json(found, profiles) if json else as_text(found, profiles))
+    return _finish(found if isinstance(found, fitting.Fit) else found.leading, output, strict)
+
+
+def _finish(leading: fitting.Fit, output: Path | None, strict: bool) -> int:
+    """Write the law where one was asked for, and say by the exit code what the verdict is."""
     if leading.verdict.status == "refused":
         return DataError.exit_code
     if output is not None:

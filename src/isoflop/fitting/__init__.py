@@ -1,15 +1,18 @@
-"""From runs to a law: approaches 2 and 3, their uncertainty, their verdicts, and forecasts."""
+"""From runs to a law: approaches 1, 2 and 3, their uncertainty, their verdicts, and forecasts."""
 
+from isoflop.fitting.approaches import Approaches, fit_all
 from isoflop.fitting.backtest import Backtest, Split, backtest, extrapolated
 from isoflop.fitting.compare import Compared, Comparison, compare
 from isoflop.fitting.counting import CountingRow, counting_row
-from isoflop.fitting.fit import Approaches, fit, fit_all
+from isoflop.fitting.fit import Asked, fit
 from isoflop.fitting.forecast import Forecast, Outcome, forecast, judge, with_outcome
+from isoflop.fitting.profile import Profile, profile
 from isoflop.fitting.result import Fit, Minimum, Note, Verdict
 from isoflop.fitting.specification import Specification, SpecificationCurve, specification_curve
 
 __all__ = [
     "Approaches",
+    "Asked",
     "Backtest",
     "Compared",
     "Comparison",
@@ -19,6 +22,7 @@ __all__ = [
     "Minimum",
     "Note",
     "Outcome",
+    "Profile",
     "Specification",
     "SpecificationCurve",
     "Split",
@@ -31,6 +35,7 @@ __all__ = [
     "fit_all",
     "forecast",
     "judge",
+    "profile",
     "specification_curve",
     "with_outcome",
 ]

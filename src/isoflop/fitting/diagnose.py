@@ -235,8 +235,17 @@ def short_span(flops: FloatArray) -> Note | None:
     )
 
 
-def edge_minimum(minimum: Minimum) -> Note:
-    return Note("edge_minimum", f"one budget is left out: {minimum.reason}.")
+def edge_minima(minima: Sequence[Minimum], budgets: int) -> list[Note]:
+    """Budgets without a bracketed minimum: each by its reason, or all in one note where they are many."""
+    if len(minima) <= 3:
+        return [Note("edge_minimum", f"one budget is left out: {minimum.reason}.") for minimum in minima]
+    return [
+        Note(
+            "edge_minimum",
+            f"{len(minima)} of {budgets} budgets are left out, for the reasons beside them; the first: "
+            f"{minima[0].reason}.",
+        )
+    ]
 
 
 def no_minima(minima: Sequence[Minimum]) -> Note:
@@ -322,4 +331,57 @@ def stragglers(count: int) -> Note:
     return Note(
         "stragglers",
         f"{count} {noun} to no isoFLOP profile, which takes three values of N at one budget; left out here.",
+    )
+
+
+def no_curves() -> Note:
+    return Note(
+        "no_curves",
+        "approach 1 needs training curves, several losses of one network at rising compute, and the table has fewer "
+        "than two; give a row for every checkpoint with the same run_id, or runs of one N at several D.",
+    )
+
+
+def no_envelope(edges: int, networks: int, cut: int) -> Note:
+    ends = f" ({cut} more where a curve begins or ends, which shows nothing)" if cut else ""
+    return Note(
+        "no_envelope",
+        f"among the curves of {networks} networks {edges} overtakings of a smaller by a larger one were seen{ends}, "
+        "and a frontier needs three; add networks, or train the small ones longer.",
+    )
+
+
+def cut_edges(count: int) -> Note:
+    noun = "change" if count == 1 else "changes"
+    return Note(
+        "cut_edges",
+        f"{count} {noun} of the best network left out: a curve begins or ends there; train them longer, to see one "
+        "network overtake the other.",
+    )
+
+
+def unannealed() -> Note:
+    return Note(
+        "unannealed_checkpoints",
+        "the curves are checkpoints of single runs, whose learning rate had not decayed: their losses are not those of "
+        "runs that end there, which moves the envelope; trust finished runs (approaches 2 and 3) over it.",
+    )
+
+
+def few_curves(networks: int) -> Note:
+    return Note(
+        "few_curves",
+        f"there are no intervals: resampling the curves of {networks} networks leaves too few of them; add networks "
+        "between these.",
+    )
+
+
+def few_groups(count: int) -> Note | None:
+    """A bootstrap of few groups knows their spread badly; ten is where cluster-robust practice begins to trust it."""
+    if count >= 10:
+        return None
+    return Note(
+        "few_groups",
+        f"the runs belong to {count} groups that share a trajectory or a trunk: intervals from so few are too narrow; "
+        "add independent runs.",
     )

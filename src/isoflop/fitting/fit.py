@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import TypedDict
+
+import numpy as np
 
 from isoflop.errors import UnknownName, UsageError
-from isoflop.fitting.bias import Bias, bias
+from isoflop.fitting.envelope import fit_envelope
 from isoflop.fitting.frontier import fit_frontier
 from isoflop.fitting.objective import HUBER_DELTA
-from isoflop.fitting.parametric import OBJECTIVES, Question, fit_surface
+from isoflop.fitting.parametric import fit_surface
+from isoflop.fitting.question import OBJECTIVES, Question
 from isoflop.fitting.result import Fit
 from isoflop.laws import Family
 from isoflop.laws import family as named_family
@@ -23,6 +24,20 @@ FEWEST_DRAWS = 50
 FRONTIER = "frontier"
 
 
+class Asked(TypedDict, total=False):
+    """The keywords of ``fit`` that are not the approach."""
+
+    draws: int
+    level: float
+    seed: int
+    pin: Mapping[str, float]
+    prior: Mapping[str, tuple[float, float]]
+    objective: str
+    delta: float
+    weigh: bool
+    group: str | None
+
+
 def fit(
     runs: Runs,
     family: str | Family = "chinchilla",
@@ -32,16 +47,24 @@ def fit(
     level: float = LEVEL,
     seed: int = 0,
     pin: Mapping[str, float] | None = None,
+    prior: Mapping[str, tuple[float, float]] | None = None,
     objective: str = "huber",
     delta: float = HUBER_DELTA,
+    weigh: bool = False,
+    group: str | None = None,
 ) -> Fit:
     """Fit a law to runs.
 
-    ``family`` is a name or a Family of your own. ``pin`` holds coefficients at values of yours. ``objective`` is the
-    criterion of approach 3: "huber" with ``delta`` (in log loss), "least_squares" or "absolute".
+    ``family`` is a name or a Family of your own. ``pin`` holds coefficients at values of yours, ``prior``
+    (mean, standard deviation) leans them towards one. ``objective`` is the criterion of approach 3: "huber" with
+    ``delta`` (in log loss), "least_squares", "absolute", "raw_least_squares" (of the loss itself) or "asymmetric"
+    (Huber's, a prediction above the run counting ten times). ``weigh`` weighs each run by one over the square of
+    its column ``loss_noise``, the standard deviation of its loss. ``group`` is the column that names what several rows
+    share, a training curve or a trunk; without it ``trajectory``, ``trunk`` or a ``run_id`` that repeats.
 
     Approach 3 (the default) fits the family's loss surface to all runs; approach 2 (the default for the
-    family "frontier") takes the minima of isoFLOP profiles and needs no surface. A table that cannot
+    family "frontier") takes the minima of isoFLOP profiles and needs no surface; approach 1 follows the envelope of
+    training curves. A table that cannot
     carry the question gives a Fit whose verdict is "refused" and says why; only unusable arguments raise.
 
     >>> import numpy as np, isoflop as iso
@@ -51,6 +74,31 @@ def fit(
     >>> round(fitted.law.coefficients["alpha"], 6), fitted.converged
     (0.35, True)
     """
+    _check_numbers(approach, draws, level, seed)
+    form = named_family(family) if isinstance(family, str) else family
+    if approach is None:
+        approach = 2 if form.name == FRONTIER else 3
+    if approach in (1, 2) and (pin or prior or weigh or objective != "huber" or delta != HUBER_DELTA):
+        raise UsageError(
+            f"approach {approach} fits no surface: pins, priors, weights, an objective or a delta are for approach 3."
+        )
+    if approach == 1:
+        return fit_envelope(runs, draws, level, seed, group)
+    if approach == 2:
+        return fit_frontier(runs, draws, level, seed)
+    if approach != 3:
+        raise UsageError(
+            f"approach {approach} was asked for; there are 1 (the envelope of training curves), 2 (isoFLOP profiles) "
+            "and 3 (a loss surface)."
+        )
+    if form.name == FRONTIER:
+        raise UsageError(f"the family {form.name} has no loss surface for approach 3; it has approaches 1 and 2.")
+    question = Question(form, draws, level, seed, dict(pin or {}), dict(prior or {}), objective, delta, weigh, group)
+    _check(question)
+    return fit_surface(runs, question)
+
+
+def _check_numbers(approach: object, draws: int, level: float, seed: int) -> None:
     if draws and draws < FEWEST_DRAWS:
         raise UsageError(
             f"{draws} draws were asked for; 0 leaves the intervals out, {FEWEST_DRAWS} is the least that makes one and "
@@ -61,23 +109,7 @@ def fit(
     if not 0 < level < 1:
         raise UsageError(f"a level of {level:g} was asked for; it is a share of the draws, such as {LEVEL}.")
     if isinstance(approach, str):
-        raise UsageError(f"approach {approach!r} is text; give the number 2 or 3.")
-    form = named_family(family) if isinstance(family, str) else family
-    if approach is None:
-        approach = 2 if form.name == FRONTIER else 3
-    if approach == 2 and (pin or objective != "huber" or delta != HUBER_DELTA):
-        raise UsageError(
-            "approach 2 has parabolas only: a pinned coefficient, an objective or a delta is for approach 3."
-        )
-    if approach == 2:
-        return fit_frontier(runs, draws, level, seed)
-    if approach != 3:
-        raise UsageError(f"approach {approach} was asked for; there are 2 (isoFLOP profiles) and 3 (a loss surface).")
-    if form.name == FRONTIER:
-        raise UsageError(f"the family {form.name} has no loss surface for approach 3; it has approach 2.")
-    question = Question(form, draws, level, seed, dict(pin or {}), objective, delta)
-    _check(question)
-    return fit_surface(runs, question)
+        raise UsageError(f"approach {approach!r} is text; give the number 1, 2 or 3.")
 
 
 def _check(question: Question) -> None:
@@ -94,74 +126,15 @@ def _check(question: Question) -> None:
             )
     if not question.free:
         raise UsageError(f"every coefficient of {question.family.name} is pinned: nothing is left to fit; pin fewer.")
-    for name in question.pinned:
+    for name, (mean, deviation) in question.priors.items():
+        if name in question.pinned:
+            raise UsageError(f"{name} is pinned and has a prior; it can have one of them.")
+        if not (deviation > 0 and np.isfinite(mean) and np.isfinite(deviation)):
+            raise UsageError(f"the prior of {name} is {mean:g} ± {deviation:g}; give a number ± a positive one.")
+        if any(c.name == name and c.logarithmic for c in question.family.coefficients) and mean <= 0:
+            raise UsageError(
+                f"the prior of {name} is about {mean:g}; the family {question.family.name} needs it positive."
+            )
+    for name in (*question.pinned, *question.priors):
         if name not in question.family.names:
             raise UnknownName.among(f"coefficient of {question.family.name}", name, question.family.names)
-
-
-@dataclass(frozen=True)
-class Approaches:
-    """Approaches 2 and 3 to the same runs, side by side."""
-
-    profiles: Fit
-    surface: Fit
-
-    @property
-    def leading(self) -> Fit:
-        """What a single answer is taken from: the surface, unless it was refused or misses its own runs."""
-        missed = any(note.code == "lack_of_fit" for note in self.surface.verdict.notes)
-        if self.surface.fitted is None or (missed and self.profiles.fitted is not None):
-            return self.profiles
-        return self.surface
-
-    @property
-    def bias(self) -> Bias | None:
-        """What parabolas would be off by on these runs, were the surface the truth; None where either has no law."""
-        return bias(self.profiles, self.surface)
-
-    def to_dict(self) -> dict[str, Any]:
-        """The leading fit's object, under ``approaches`` the exponents of each, and the profiles' ``bias``."""
-        sides = {"2": self.profiles, "3": self.surface}
-        exponents = {
-            number: {**(table["allocation"] or {}), "verdict": table["verdict"]}
-            for number, table in ((number, side.to_dict()) for number, side in sides.items())
-        }
-        found = self.bias
-        return {**self.leading.to_dict(), "approaches": exponents, "bias": None if found is None else found.to_dict()}
-
-    def to_json(self) -> str:
-        return json.dumps(self.to_dict(), indent=2, allow_nan=False)
-
-    def summary(self) -> str:
-        """Both summaries, and what it means if the exponents differ."""
-        return "\n\n".join([self.profiles.summary(), self.surface.summary(), self._disagreement()]).rstrip()
-
-    def _disagreement(self) -> str:
-        two, three = self.profiles.allocation, self.surface.allocation
-        if two is None or three is None:
-            return ""
-        found = self.bias
-        return (
-            f"a is {two[0]:.3f} by profiles and {three[0]:.3f} by the surface. Profiles see only the frontier; the "
-            "surface weighs every run and trusts its form: where they differ by more than their intervals, the form "
-            "or the design is at fault, and neither exponent should be quoted alone."
-            + ("" if found is None else f" {found.describe()}")
-        )
-
-
-def fit_all(
-    runs: Runs,
-    family: str | Family = "chinchilla",
-    *,
-    draws: int = DRAWS,
-    level: float = LEVEL,
-    seed: int = 0,
-    pin: Mapping[str, float] | None = None,
-    objective: str = "huber",
-    delta: float = HUBER_DELTA,
-) -> Approaches:
-    """Approaches 2 and 3 to the same runs; ``pin``, ``objective`` and ``delta`` are the surface's."""
-    surface = fit(
-        runs, family, approach=3, draws=draws, level=level, seed=seed, pin=pin, objective=objective, delta=delta
-    )
-    return Approaches(profiles=fit(runs, FRONTIER, approach=2, draws=draws, level=level, seed=seed), surface=surface)

@@ -182,8 +182,8 @@ def _notes(
             (posterior.quantile((1 - level) / 2), posterior.quantile((1 + level) / 2)), float(runs.loss.min())
         ),
     )
-    edges = [diagnose.edge_minimum(found) for found in minima if not found.interior]
-    return edges + [note for note in possible if note is not None]
+    refused = [found for found in minima if not found.interior]
+    return diagnose.edge_minima(refused, len(minima)) + [note for note in possible if note is not None]
 
 
 def _misfit(runs: Runs, minima: Sequence[Minimum]) -> tuple[float, int]:
@@ -226,5 +226,6 @@ def _fit(
         noise=None if noise is None else noise.value,
         noise_source="" if noise is None else noise.source,
         noise_draws=None if drawn is None else drawn.noise,
+        drawn_by="noise",
         intervals=intervals,
     )

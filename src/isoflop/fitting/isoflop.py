@@ -17,14 +17,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
-from isoflop.fitting.objective import FloatArray
+from isoflop.fitting.objective import FloatArray, IntArray
 from isoflop.fitting.result import Minimum
 from isoflop.quantities import format_flops
 from isoflop.runs import Runs
-
-IntArray = NDArray[np.int64]
 
 AROUND_BEST = 7
 SAME_BUDGET = 0.10

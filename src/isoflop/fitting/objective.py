@@ -22,12 +22,69 @@ from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
+IntArray = NDArray[np.int64]
 
 HUBER_DELTA = 1e-3
 """Hoffmann et al.'s delta: residuals beyond 0.1 % of the loss count linearly."""
 
 DEAD_SHARE = 1e-4
 """A term that makes up less of every run's loss than this is not seen by the data."""
+
+
+OVER = 10.0
+"""How many times an overestimate counts in the asymmetric criterion (Takano's default, "chinchilla" 0.2)."""
+
+
+@dataclass(frozen=True)
+class Penalty:
+    """What a residual costs besides Huber's delta.
+
+    ``over`` multiplies the cost of predictions above the run. ``raw`` takes residuals of the loss, not of its
+    logarithm. ``weights`` (R,) multiply each run's cost: known noise, as one over its square.
+    """
+
+    over: float = 1.0
+    raw: bool = False
+    weights: FloatArray | None = None
+
+    def take(self, kept: BoolArray) -> Penalty:
+        return self if self.weights is None else replace(self, weights=self.weights[kept])
+
+    def costs(self, log_predicted: FloatArray, log_loss: FloatArray, weights: FloatArray, delta: float) -> Costs:
+        """The cost of log predictions (S, R) and its derivatives in them; ``weights`` (S, R) count the runs."""
+        residual = np.exp(log_predicted) - np.exp(log_loss) if self.raw else log_predicted - log_loss
+        if self.weights is not None:
+            weights = weights * self.weights
+        if self.over != 1.0:
+            weights = weights * np.where(residual > 0, self.over, 1.0)
+        size = np.abs(residual)
+        clipped = np.minimum(size, delta)
+        psi = weights * np.copysign(clipped, residual)
+        curvature = weights * (size <= delta)
+        majoriser = weights * np.minimum(1.0, delta / np.maximum(size, 1e-300))
+        if self.raw:  # the chain rule through exp, whose two derivatives are the prediction itself
+            slope = np.exp(log_predicted)
+            psi, majoriser = psi * slope, majoriser * slope**2
+            curvature = curvature * slope**2 + psi
+        # r^2/2 within delta and delta (|r| - delta/2) beyond are clipped (|r| - clipped/2) alike.
+        value = np.einsum("sr,sr->s", np.broadcast_to(weights, size.shape), clipped * (size - 0.5 * clipped))
+        return Costs(value, psi, curvature, majoriser)
+
+
+@dataclass(frozen=True)
+class Costs:
+    """An objective (S,), and in ln of each prediction (S, R): its slope, its curvature, and that of its majoriser.
+
+    The majoriser is the quadratic that lies above Huber's loss and touches it (iterated reweighting).
+    """
+
+    value: FloatArray
+    psi: FloatArray
+    curvature: FloatArray
+    majoriser: FloatArray
+
+
+PLAIN = Penalty()
 
 
 @dataclass(frozen=True)
@@ -40,11 +97,12 @@ class LogRuns:
     centre_n: float
     centre_d: float
     metric: FloatArray | None = None
+    penalty: Penalty = PLAIN
 
     @classmethod
-    def of(cls, params: FloatArray, tokens: FloatArray, loss: FloatArray) -> LogRuns:
+    def of(cls, params: FloatArray, tokens: FloatArray, loss: FloatArray, penalty: Penalty = PLAIN) -> LogRuns:
         n, d = np.log(params), np.log(tokens)
-        return cls(n - n.mean(), d - d.mean(), np.log(loss), float(n.mean()), float(d.mean()))
+        return cls(n - n.mean(), d - d.mean(), np.log(loss), float(n.mean()), float(d.mean()), penalty=penalty)
 
     @cached_property
     def powers(self) -> FloatArray:
@@ -55,6 +113,17 @@ class LogRuns:
     @property
     def count(self) -> int:
         return self.n.size
+
+    @property
+    def whole(self) -> FloatArray:
+        """The weights of the table itself, (1, R): every run once."""
+        return np.ones((1, self.count))
+
+    def take(self, kept: BoolArray) -> LogRuns:
+        """Some of the runs (a mask), in the same coordinates."""
+        return replace(
+            self, n=self.n[kept], d=self.d[kept], log_loss=self.log_loss[kept], penalty=self.penalty.take(kept)
+        )
 
     @property
     def free(self) -> tuple[str, ...]:
@@ -68,7 +137,7 @@ class LogRuns:
 
     def with_curvature(self, theta: FloatArray) -> LogRuns:
         """With the metric that damps Newton's steps held at theta (5,): resamples of one table differ little in it."""
-        here = expand(theta[None], self, np.ones((1, self.count)), HUBER_DELTA)
+        here = expand(theta[None], self, self.whole, HUBER_DELTA)
         return replace(self, metric=here.metric[0])
 
     def plain(self, values: Mapping[str, FloatArray]) -> FloatArray:
@@ -96,6 +165,9 @@ class Observed(Protocol):
     @property
     def count(self) -> int: ...
     @property
+    def whole(self) -> FloatArray: ...
+    def take(self, kept: BoolArray) -> Observed: ...
+    @property
     def free(self) -> tuple[str, ...]: ...
     def expand(self, theta: FloatArray, weights: FloatArray, delta: float) -> Expansion: ...
     def log_predicted(self, theta: FloatArray) -> FloatArray: ...
@@ -105,6 +177,8 @@ class Observed(Protocol):
     def dead_terms(self, theta: FloatArray) -> set[str]: ...
     @property
     def log_loss(self) -> FloatArray: ...
+    @property
+    def penalty(self) -> Penalty: ...
 
 
 def huber(residual: FloatArray, delta: float) -> FloatArray:
@@ -129,8 +203,7 @@ def shares(theta: FloatArray, runs: LogRuns) -> tuple[FloatArray, FloatArray]:
 
 def value(theta: FloatArray, runs: LogRuns, weights: FloatArray, delta: float) -> FloatArray:
     """The objective, shape (S,)."""
-    log_predicted, _ = shares(theta, runs)
-    return np.asarray((weights * huber(log_predicted - runs.log_loss, delta)).sum(axis=1))
+    return runs.penalty.costs(shares(theta, runs)[0], runs.log_loss, weights, delta).value
 
 
 @dataclass(frozen=True)
@@ -155,21 +228,16 @@ def expand(theta: FloatArray, runs: LogRuns, weights: FloatArray, delta: float) 
     sums over runs being products against powers of n and d.
     """
     log_predicted, p = shares(theta, runs)
-    residual = log_predicted - runs.log_loss
-    size = np.abs(residual)
-    clipped = np.minimum(size, delta)
-    psi = weights * np.copysign(clipped, residual)
-    weighted = psi * p
+    costs = runs.penalty.costs(log_predicted, runs.log_loss, weights, delta)
+    weighted = costs.psi * p
     gradient = _contract(weighted, runs)
-    # Of p p' in the Hessian: the inliers' weight from the residual's square, -psi from the curvature of f.
-    hessian = _contract_pairs(p, weights * (size <= delta) - psi, runs) + _contract_diagonal(weighted, runs)
+    # Of p p' in the Hessian: the cost's curvature, and -psi from the curvature of f.
+    hessian = _contract_pairs(p, costs.curvature - costs.psi, runs) + _contract_diagonal(weighted, runs)
     if runs.metric is None:
-        metric = _contract_pairs(p, weights * np.minimum(1.0, delta / np.maximum(size, 1e-300)), runs)
+        metric = _contract_pairs(p, costs.majoriser, runs)
     else:
         metric = np.broadcast_to(runs.metric, hessian.shape)
-    # r^2/2 within delta and delta (|r| - delta/2) beyond are clipped (|r| - clipped/2) alike.
-    objective = np.einsum("sr,sr->s", np.broadcast_to(weights, size.shape), clipped * (size - 0.5 * clipped))
-    return Expansion(objective, gradient, hessian, metric)
+    return Expansion(costs.value, gradient, hessian, metric)
 
 
 # Column k of J belongs to the term TERM[k] and carries a power of the run: a, b and e the power 0 of n and d,

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 import numpy as np
 
 from isoflop.conventions import FlopsConvention
 from isoflop.fitting import diagnose
 from isoflop.fitting.extrapolate import FEW_EXPONENTS, Table, form_error, surface
-from isoflop.fitting.objective import HUBER_DELTA, FloatArray, LogRuns, Observed
+from isoflop.fitting.groups import group_weights, groups
+from isoflop.fitting.judgement import Optimum, conditioning, judge_optimum
+from isoflop.fitting.objective import FloatArray, IntArray, LogRuns, Observed
+from isoflop.fitting.question import CLOSED, Question
 from isoflop.fitting.result import Fit, Note, Objective, Starts
 from isoflop.fitting.solve import Solution, descend, exact_objective, minimise, projection_starts
-from isoflop.fitting.surface import family_runs, inputs_of
-from isoflop.fitting.uncertainty import bootstrap, interval
-from isoflop.laws import Coefficient, Family, FittedRange, Law, Source
+from isoflop.fitting.surface import FamilyRuns, Prior, family_runs, inputs_of, prior_weights
+from isoflop.fitting.uncertainty import bootstrap, dispersion, interval
+from isoflop.laws import FittedRange, Law, Source
 from isoflop.runs import Runs
 
 EXPONENTS = np.geomspace(0.1, 1.2, 8)
@@ -32,46 +35,13 @@ FEW_LOST, MANY_LOST = 0.01, 0.2
 """Resamples without a law: above the first share a caution, above the second there is no law to speak of."""
 FEW_STARTS = 8
 """For a backtest of the form, whose error a second-best minimum does not change much."""
-OBJECTIVES = ("huber", "least_squares", "absolute")
-ABSOLUTE_DELTA = 1e-6
-"""Least absolute deviation is Huber's loss in the limit; residuals of 1e-6 of the loss are nobody's."""
-
-
-@dataclass(frozen=True)
-class Question:
-    """What is asked of the runs: a family, its pinned coefficients, the criterion, and the draws."""
-
-    family: Family
-    draws: int
-    level: float
-    seed: int
-    pinned: Mapping[str, float] = field(default_factory=dict)
-    objective: str = "huber"
-    delta: float = HUBER_DELTA
-
-    @property
-    def criterion(self) -> tuple[str, float]:
-        """The objective's name for a reader, and the Huber delta that the solver minimises it with."""
-        if self.objective == "least_squares":
-            return "squared log residuals, halved", np.inf
-        if self.objective == "absolute":
-            return f"absolute log residuals, as Huber({ABSOLUTE_DELTA:g})", ABSOLUTE_DELTA
-        return f"Huber({self.delta:g}) of log residuals", self.delta
-
-    @property
-    def free(self) -> int:
-        return len(self.family.names) - len(self.pinned)
-
-    @property
-    def bounded(self) -> list[Coefficient]:
-        """The free coefficients that the search could take out of their bounds."""
-        return [c for c in self.family.coefficients if c.name not in self.pinned and not c.logarithmic]
 
 
 def fit_surface(runs: Runs, question: Question) -> Fit:
     """Fit a family's loss surface to all runs by a sum over log residuals: Huber(1e-3) unless asked otherwise.
 
-    The draws are a bootstrap by run, each refitted to convergence.
+    The draws are a bootstrap by run, or by group where runs share a trajectory or a trunk, each refitted to
+    convergence.
     """
     impossible = _impossible(runs, question)
     if impossible:
@@ -79,23 +49,28 @@ def fit_surface(runs: Runs, question: Question) -> Fit:
     name, delta = question.criterion
     observed, found = _search(runs, question, delta)
     best = int(np.argmin(found.objective))
-    agreeing = found.objective <= found.objective[best] * (1 + AGREE) + exact_objective(np.ones(observed.count))
+    agreeing = found.objective <= found.objective[best] * (1 + AGREE) + exact_objective(observed.whole)
     theta, starts = found.theta[best], Starts(len(agreeing), float(agreeing.mean()))
     certified, ends = bool(found.converged[best]), found.theta[agreeing & found.converged]
     uncertified = _uncertified(certified, starts, ends, theta, observed, question)
     value = float(found.objective[best])
-    if observed.count < len(runs):
+    if observed.log_loss.size < len(runs):
         observed, whole = _on_all_runs(runs, question, observed.coefficients(theta[None]), delta)
         theta, value, certified = whole.theta[0], float(whole.objective[0]), bool(whole.converged[0])
         uncertified = uncertified or _uncertified(certified, starts, theta[None], theta, observed, question)
     objective = Objective(name, delta if np.isfinite(delta) else None, value)
     if uncertified:
         return _refused(runs, question, uncertified, objective, starts)
-    joint, lost = _draw(theta, observed, question)
+    labels = groups(runs, question.group)
+    joint, lost = _draw(theta, observed, question, labels)
     if lost > MANY_LOST:
         return _refused(runs, question, diagnose.lost_draws(lost), objective, starts)
     residual = float(np.sqrt(np.mean((observed.log_predicted(theta[None])[0] - observed.log_loss) ** 2)))
+    optimum = Optimum(runs, question.family, observed, theta, delta, joint, question.level)
     notes = _reservations(runs, observed.dead_terms(theta), joint, lost, residual, question)
+    if labels is not None and joint is not None and (few := diagnose.few_groups(int(labels.max()) + 1)):
+        notes.append(few)
+    notes += judge_optimum(optimum)
     law = _law(runs, observed.coefficients(theta[None]), joint, notes, question)
     if question.draws and {"params", "tokens"} == set(question.family.inputs):
         law = replace(law, form_error=form_error(runs, lambda below, above: _foretold(below, above, question)))
@@ -110,6 +85,9 @@ def fit_surface(runs: Runs, question: Question) -> Fit:
         converged=True,
         level=question.level,
         residual=residual,
+        conditioning=conditioning(optimum),
+        question=question,
+        drawn_by="run" if labels is None else "group",
         intervals=_intervals(law, question),
     )
 
@@ -120,28 +98,45 @@ def _search(runs: Runs, question: Question, delta: float, best: int | None = Non
         spread = np.linspace(0, len(runs) - 1, SEARCHED).round().astype(int)
         runs = runs.take(np.sort(np.argsort(runs.flops, kind="stable")[spread]))
     observed, starts = _observe(runs, question)
+    if question.priors and isinstance(observed, FamilyRuns):
+        first = descend(starts[:FEW_STARTS], observed, delta)
+        observed = _with_priors(observed, question, delta, first.theta[int(np.argmin(first.objective))])
     return observed, descend(starts[:best], observed, delta)
 
 
+def _with_priors(observed: FamilyRuns, question: Question, delta: float, theta: FloatArray) -> FamilyRuns:
+    """The runs with priors in units of the objective: what a residual is worth, seen at a fit without them."""
+    scale = dispersion(observed, theta, delta)
+    priors = []
+    for name, (mean, deviation) in question.priors.items():
+        (coefficient,) = (c for c in question.family.coefficients if c.name == name)
+        at = (float(np.log(mean)), deviation / mean) if coefficient.logarithmic else (mean, deviation)
+        priors.append(Prior(observed.free.index(name), *at, scale))
+    return replace(observed, priors=tuple(priors))
+
+
 def _observe(runs: Runs, question: Question) -> tuple[Observed, FloatArray]:
-    if question.family.name == "chinchilla" and not question.pinned:
-        logs = LogRuns.of(runs.params, runs.tokens, runs.loss)
+    penalty = question.penalty(runs)
+    if question.is_plain:
+        logs = LogRuns.of(runs.params, runs.tokens, runs.loss, penalty)
         return logs, projection_starts(logs, EXPONENTS)
-    return family_runs(runs, question.family, question.pinned)
+    return family_runs(runs, question.family, question.pinned, penalty=penalty)
 
 
 def _on_all_runs(
     runs: Runs, question: Question, start: Mapping[str, FloatArray], delta: float
 ) -> tuple[Observed, Solution]:
     """The minimum over all runs, from where the search through a part of them ended."""
-    observed: Observed
-    if question.family.name == "chinchilla" and not question.pinned:
-        logs = LogRuns.of(runs.params, runs.tokens, runs.loss)
+    penalty = question.penalty(runs)
+    if question.is_plain:
+        logs = LogRuns.of(runs.params, runs.tokens, runs.loss, penalty)
         centres = {"A": start["alpha"] * logs.centre_n, "B": start["beta"] * logs.centre_d}
         centred = {name: column * np.exp(-centres.get(name, np.zeros(1))) for name, column in start.items()}
-        return logs, minimise(logs.plain(centred), logs, np.ones((1, len(runs))), delta)
-    observed, theta = family_runs(runs, question.family, question.pinned, start)
-    return observed, minimise(theta, observed, np.ones((1, len(runs))), delta)
+        return logs, minimise(logs.plain(centred), logs, logs.whole, delta)
+    observed, theta = family_runs(runs, question.family, question.pinned, start, penalty)
+    if question.priors:
+        observed = _with_priors(observed, question, delta, theta[0])
+    return observed, minimise(theta, observed, observed.whole, delta)
 
 
 def _foretold(below: Runs, above: Runs, question: Question) -> FloatArray | None:
@@ -149,7 +144,7 @@ def _foretold(below: Runs, above: Runs, question: Question) -> FloatArray | None
     if len(below) < question.free + FREEDOM:
         return None
     _, delta = question.criterion
-    if question.family.name == "chinchilla" and not question.pinned:
+    if question.is_plain and question.objective in CLOSED and not question.weigh:
         table = Table(below.params, below.tokens, below.flops, below.loss)
         return surface(table, above.params, above.tokens, delta, FEW_EXPONENTS)
     observed, found = _search(below, question, delta, best=FEW_STARTS)
@@ -183,12 +178,17 @@ def _uncertified(
     return None
 
 
-def _draw(theta: FloatArray, observed: Observed, question: Question) -> tuple[dict[str, FloatArray] | None, float]:
+def _draw(
+    theta: FloatArray, observed: Observed, question: Question, labels: IntArray | None
+) -> tuple[dict[str, FloatArray] | None, float]:
     """The bootstrap's laws as coefficients, and the share of resamples that gave none."""
     if not question.draws:
         return None, 0.0
     _, delta = question.criterion
-    solved = bootstrap(theta, observed, delta, question.draws, np.random.default_rng(question.seed))
+    rng = np.random.default_rng(question.seed)
+    counts = group_weights(labels, observed.log_loss.size, question.draws, rng)
+    weights = np.hstack([counts, *(prior_weights(question.draws, rng) for _ in question.priors)])
+    solved = bootstrap(theta, observed, delta, weights)
     joint = observed.coefficients(solved.theta)
     lawful = solved.converged & np.isfinite(np.stack(list(joint.values()))).all(axis=0)
     for coefficient in question.bounded:

@@ -12,6 +12,7 @@ import numpy as np
 
 from isoflop.errors import DataError, UnknownName
 from isoflop.fitting.objective import FloatArray
+from isoflop.fitting.question import Question
 from isoflop.fitting.summary import summarise
 from isoflop.laws import Law
 from isoflop.runs import Runs
@@ -111,12 +112,13 @@ class Minimum:
 class Fit:
     """A fitted law with its certificate, or the reasons for refusing one.
 
-    ``family`` and ``approach`` (2: minima of isoFLOP profiles, 3: a loss surface) say what was asked;
-    ``verdict`` whether the answer may be used. ``level`` is that of every interval, ``draws_n`` the
-    number of joint draws behind them. ``noise`` is the standard deviation of the loss between seeds
-    that the intervals assume (approach 2), ``noise_source`` where it was measured, ``noise_draws`` its
-    own uncertainty, row by row with the law's draws. ``residual`` is the root mean square residual as a
-    share of the loss.
+    ``family`` and ``approach`` (1: envelope of training curves, 2: minima of isoFLOP profiles, 3: a loss surface) say
+    what was asked; ``verdict`` whether the answer may be used. ``level`` is that of every interval, ``draws_n`` the
+    number of joint draws behind them and ``drawn_by`` what was resampled: "run", "group", "curve" or "noise".
+    ``noise`` is the standard deviation of the loss between seeds that the intervals assume (approach 2),
+    ``noise_source`` where it was measured, ``noise_draws`` its own uncertainty, row by row with the law's draws.
+    ``residual`` is the root mean square residual as a share of the loss, ``conditioning`` the condition number of a
+    surface at its optimum, and ``question`` what was asked of it.
     """
 
     family: str
@@ -133,6 +135,9 @@ class Fit:
     noise: float | None = None
     noise_source: str = ""
     noise_draws: FloatArray | None = None
+    drawn_by: str = "run"
+    conditioning: float = float("nan")
+    question: Question | None = None
     intervals: Mapping[str, Span] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -177,8 +182,10 @@ class Fit:
             "allocation": self._allocation(),
             "draws_n": self.draws_n,
             "level": self.level,
+            "drawn_by": self.drawn_by,
             "starts": None if self.starts is None else vars(self.starts),
             "converged": self.converged,
+            "conditioning": None if np.isnan(self.conditioning) else self.conditioning,
             "residual": None if np.isnan(self.residual) else self.residual,
             "noise": {"value": self.noise, "source": self.noise_source},
             "verdict": {"status": self.verdict.status, "notes": [vars(note) for note in self.verdict.notes]},

@@ -139,7 +139,7 @@ def descend(theta: FloatArray, runs: Observed, delta: float) -> Solution:
     At a wide delta the objective is smooth least squares, where projection starts lie close to the
     optimum; following it down to the asked delta avoids the kinks of near-absolute deviation.
     """
-    weights = np.ones((1, runs.count))
+    weights = runs.whole
     for wide in (1e-1, 1e-2):
         if wide > delta:
             theta = minimise(theta, runs, weights, wide, iterations=30).theta

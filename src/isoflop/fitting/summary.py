@@ -5,13 +5,19 @@ from __future__ import annotations
 import textwrap
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from isoflop.quantities import format_estimate, format_flops, format_si
 
 if TYPE_CHECKING:
     from isoflop.fitting.result import Fit, Minimum
 
 WIDTH = 100
-TITLES = {2: "approach 2, isoFLOP profiles", 3: "approach 3, loss surface"}
+TITLES = {
+    1: "approach 1, envelope of training curves",
+    2: "approach 2, isoFLOP profiles",
+    3: "approach 3, loss surface",
+}
 
 
 def summarise(fit: Fit) -> str:
@@ -35,16 +41,16 @@ def _evidence(fit: Fit) -> list[str]:
     if not len(runs):
         return []
     span = f"{len(runs)} runs, C {format_flops(runs.flops.min())} to {format_flops(runs.flops.max())}"
-    budgets = f", {len(fit.minima)} budgets" if fit.minima else ""
+    kind = "overtakings" if fit.approach == 1 else "budgets"
+    budgets = f", {len(fit.minima)} {kind}" if fit.minima else ""
     rows = f"{len(runs.dropped)} row{'s' if len(runs.dropped) > 1 else ''}"
     dropped = f" · {rows} left out" if runs.dropped else ""
     lines = [f"  {span}{budgets}{dropped} · {runs.conventions.describe()}"]
     if fit.objective is not None and fit.fitted is not None:
         value = f"{fit.objective.value:.6g}" if fit.approach == 3 else ""
         noise = f" · noise between seeds {fit.noise:.3g}, from {fit.noise_source}" if fit.noise else ""
-        lines.append(
-            f"  objective: sum of {fit.objective.name} {value}".rstrip() + f" · residual {fit.residual:.2%}{noise}"
-        )
+        residual = "" if np.isnan(fit.residual) else f" · residual {fit.residual:.2%}"
+        lines.append(f"  objective: sum of {fit.objective.name} {value}".rstrip() + f"{residual}{noise}")
     if fit.approach == 3 and fit.starts is not None:
         agreed = f"{fit.starts.agreeing_fraction:.0%} of {fit.starts.tried} starts agree"
         lines.append(f"  {'converged' if fit.converged else 'NOT converged'}: {agreed}")
@@ -83,4 +89,5 @@ def _minimum(found: Minimum) -> str:
 
 
 def _drawn(fit: Fit) -> str:
-    return "tables redrawn with the noise between seeds" if fit.approach == 2 else "bootstrap draws by run"
+    drawn = {1: "bootstrap draws by curve", 2: "tables redrawn with the noise between seeds"}
+    return drawn.get(fit.approach, f"bootstrap draws by {fit.drawn_by}")

@@ -16,7 +16,7 @@ import numpy as np
 from scipy.optimize import nnls
 
 from isoflop.errors import TableError, UnknownName
-from isoflop.fitting.objective import DEAD_SHARE, HUBER_DELTA, Expansion, FloatArray, huber
+from isoflop.fitting.objective import DEAD_SHARE, HUBER_DELTA, PLAIN, BoolArray, Expansion, FloatArray, Penalty
 from isoflop.laws import Family
 from isoflop.runs import Runs
 
@@ -25,6 +25,45 @@ FIRST_STEP, SECOND_STEP = 1e-5, 1e-4
 RIDGE = 1e-6
 """What a direction that the runs do not see is taken to be seen by."""
 KEPT_STARTS = 64
+
+
+HALF_PAIR = 3.0
+"""How many standard deviations from its mean a prior's two pseudo-runs lie."""
+
+
+@dataclass(frozen=True)
+class Prior:
+    """A normal prior of the coefficient ``k`` as a search moves it, in units of the objective.
+
+    It enters as two pseudo-runs, HALF_PAIR standard deviations to either side, each costing half the prior's square.
+    Resampling moves weight between them: their sum keeps the prior's precision, their balance moves its mean with the
+    prior's own spread (weights u and 1 - u, u from Beta(4, 4), whose variance is 1/36), so that draws hold all of it.
+    """
+
+    k: int
+    mean: float
+    deviation: float
+    scale: float
+
+    def expand(self, theta: FloatArray, basis: FloatArray, weights: FloatArray) -> tuple[FloatArray, ...]:
+        """Value (S,), gradient (S, P) and Hessian (S, P, P) of the pair at weights (S, 2)."""
+        along = basis[self.k]
+        ends = self.mean + np.array([-HALF_PAIR, HALF_PAIR]) * self.deviation
+        off = (theta @ along)[:, None] - ends
+        stiffness = self.scale / self.deviation**2
+        # The pair's cost at its balance is a constant, and is left out: the prior costs nothing at its mean.
+        value = (
+            0.5 * stiffness * ((weights * off**2).sum(axis=1) - HALF_PAIR**2 * self.deviation**2 * weights.sum(axis=1))
+        )
+        gradient = stiffness * (weights * off).sum(axis=1)[:, None] * along
+        hessian = stiffness * weights.sum(axis=1)[:, None, None] * (along[:, None] * along)
+        return value, gradient, hessian
+
+
+def prior_weights(draws: int, rng: np.random.Generator) -> FloatArray:
+    """The weights of a prior's pair in every resample, (draws, 2)."""
+    share = rng.beta(4, 4, size=draws)
+    return np.stack([share, 1 - share], axis=1)
 
 
 @dataclass(frozen=True)
@@ -44,10 +83,23 @@ class FamilyRuns:
     pinned: Mapping[str, float] = field(default_factory=dict)
     curvature: FloatArray | None = None
     metric: FloatArray | None = None
+    penalty: Penalty = PLAIN
+    priors: tuple[Prior, ...] = ()
 
     @property
     def count(self) -> int:
-        return int(self.log_loss.size)
+        """Of the columns of weights: the runs, then a pair for every prior."""
+        return int(self.log_loss.size) + 2 * len(self.priors)
+
+    @property
+    def whole(self) -> FloatArray:
+        """The weights of the table itself, (1, count): every run once, a prior's pair in balance."""
+        return np.concatenate([np.ones(self.log_loss.size), np.full(2 * len(self.priors), 0.5)])[None]
+
+    def take(self, kept: BoolArray) -> FamilyRuns:
+        """Some of the runs (a mask), in the same coordinates."""
+        inputs = {name: column[kept] for name, column in self.inputs.items()}
+        return replace(self, inputs=inputs, log_loss=self.log_loss[kept], penalty=self.penalty.take(kept))
 
     @property
     def free(self) -> tuple[str, ...]:
@@ -76,11 +128,11 @@ class FamilyRuns:
         """ln of the predicted loss, (S, R); NaN where the family has no loss."""
         columns = {name: column[:, None] for name, column in self.coefficients(theta).items()}
         predicted = np.log(self.family.loss(columns, self.inputs))
-        return np.broadcast_to(predicted, (len(theta), self.count))
+        return np.broadcast_to(predicted, (len(theta), self.log_loss.size))
 
     @np.errstate(all="ignore")
     def value(self, theta: FloatArray, weights: FloatArray, delta: float) -> FloatArray:
-        return np.asarray((weights * huber(self.log_predicted(theta) - self.log_loss, delta)).sum(axis=1))
+        return self.penalty.costs(self.log_predicted(theta), self.log_loss, weights, delta).value
 
     def jacobian(self, theta: FloatArray) -> FloatArray:
         """d ln L / d theta, (S, R, P)."""
@@ -91,19 +143,25 @@ class FamilyRuns:
     @np.errstate(all="ignore")
     def expand(self, theta: FloatArray, weights: FloatArray, delta: float) -> Expansion:
         """Value, gradient, Hessian and metric at theta."""
-        residual = self.log_predicted(theta) - self.log_loss
-        size = np.maximum(np.abs(residual), 1e-300)
-        psi = weights * np.clip(residual, -delta, delta)
+        size = self.log_loss.size
+        costs = self.penalty.costs(self.log_predicted(theta), self.log_loss, weights[:, :size], delta)
         J = self.jacobian(theta)
         transposed = J.transpose(0, 2, 1)
-        gradient = (transposed @ psi[:, :, None])[:, :, 0]
-        inliers = transposed @ ((weights * (np.abs(residual) <= delta))[:, :, None] * J)
+        gradient = (transposed @ costs.psi[:, :, None])[:, :, 0]
+        inliers = transposed @ (costs.curvature[:, :, None] * J)
         if self.metric is None:
-            metric = transposed @ ((weights * np.minimum(1.0, delta / size))[:, :, None] * J)
+            metric = transposed @ (costs.majoriser[:, :, None] * J)
         else:
             metric = np.broadcast_to(self.metric, inliers.shape)
-        bend = self._contracted(theta, psi) if self.curvature is None else np.tensordot(psi, self.curvature, 1)
-        objective = (weights * huber(residual, delta)).sum(axis=1)
+        bend = (
+            self._contracted(theta, costs.psi) if self.curvature is None else np.tensordot(costs.psi, self.curvature, 1)
+        )
+        objective = costs.value
+        for k, prior in enumerate(self.priors):
+            pair = weights[:, size + 2 * k : size + 2 * k + 2]
+            value, slope, stiffness = prior.expand(theta, self.basis, pair)
+            objective, gradient, inliers = objective + value, gradient + slope, inliers + stiffness
+            metric = metric + stiffness if self.metric is None else metric
         # A start in a region without a loss is not a start: the solver sees it as infinitely bad.
         whole = np.isfinite(objective) & np.isfinite(inliers + bend + metric).all(axis=(1, 2))
         matrices = (np.where(whole[:, None, None], matrix, 0.0) for matrix in (inliers + bend, metric))
@@ -111,9 +169,9 @@ class FamilyRuns:
 
     def with_curvature(self, theta: FloatArray) -> FamilyRuns:
         """The same runs with the curvature of each run's ln L, and the metric, held at theta (P,)."""
-        metric = self.expand(theta[None], np.ones((1, self.count)), HUBER_DELTA).metric[0]
+        metric = self.expand(theta[None], self.whole, HUBER_DELTA).metric[0]
         P = theta.size
-        curvature = np.empty((self.count, P, P))
+        curvature = np.empty((self.log_loss.size, P, P))
         for j, k, bend in self._bends(theta[None]):
             curvature[:, j, k] = curvature[:, k, j] = bend[0]
         return replace(self, curvature=curvature, metric=metric)
@@ -162,7 +220,11 @@ def inputs_of(runs: Runs, family: Family) -> dict[str, FloatArray]:
 
 
 def family_runs(
-    runs: Runs, family: Family, pinned: Mapping[str, float], start: Mapping[str, FloatArray] | None = None
+    runs: Runs,
+    family: Family,
+    pinned: Mapping[str, float],
+    start: Mapping[str, FloatArray] | None = None,
+    penalty: Penalty = PLAIN,
 ) -> tuple[FamilyRuns, FloatArray]:
     """The runs under a family, in coordinates turned to them, and the best starts, (S, P), or the one given."""
     for name in pinned:
@@ -170,7 +232,7 @@ def family_runs(
             raise UnknownName.among(f"coefficient of {family.name}", name, family.names)
     inputs = inputs_of(runs, family)
     size = len(family.names) - len(pinned)
-    raw = FamilyRuns(family, inputs, np.log(runs.loss), np.eye(size), dict(pinned))
+    raw = FamilyRuns(family, inputs, np.log(runs.loss), np.eye(size), dict(pinned), penalty=penalty)
     if start is not None:
         turned = replace(raw, basis=_basis(raw, raw.plain(start)[0]))
         return turned, _turned(turned, raw.plain(start))

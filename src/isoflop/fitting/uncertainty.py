@@ -24,18 +24,36 @@ def interval(draws: FloatArray, level: float) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def bootstrap(best: FloatArray, runs: Observed, delta: float, draws: int, rng: np.random.Generator) -> Solution:
-    """Refit ``draws`` resamples of the runs, each to convergence, from the full table's optimum ``best`` (P,).
+def bootstrap(best: FloatArray, runs: Observed, delta: float, weights: FloatArray) -> Solution:
+    """Refit resamples of the runs, each to convergence, from the full table's optimum ``best`` (P,).
 
-    A resample is a vector of integer weights, so nothing is gathered.
+    A resample is a row of ``weights`` (draws, runs), how often each run is in it, so nothing is gathered.
     """
-    count = runs.count
     runs = runs.with_curvature(best)
-    weights = rng.multinomial(count, np.full(count, 1 / count), size=draws).astype(float)
-    blocks = [weights[start : start + BLOCK] for start in range(0, draws, BLOCK)]
+    blocks = [weights[start : start + BLOCK] for start in range(0, len(weights), BLOCK)]
     solved = [minimise(np.repeat(best[None], len(block), axis=0), runs, block, delta) for block in blocks]
     return Solution(
         np.concatenate([block.theta for block in solved]),
         np.concatenate([block.objective for block in solved]),
         np.concatenate([block.converged for block in solved]),
     )
+
+
+def dispersion(runs: Observed, theta: FloatArray, delta: float) -> float:
+    """What a unit of the objective is worth: twice an excess over the minimum, divided by it, is a chi squared.
+
+    For least squares it is the residuals' variance; for Huber's loss mean(psi^2) / mean(psi') of residuals (Ronchetti
+    1997), with n - p for n. Within a delta so small that next to no residual is inside, psi' is taken from the density
+    of residuals about zero, over half their median size.
+    """
+    log_predicted = runs.log_predicted(theta[None])[0]
+    residual = log_predicted - runs.log_loss
+    if runs.penalty.raw:
+        residual = np.exp(log_predicted) - np.exp(runs.log_loss)
+    weights = np.ones(residual.size) if runs.penalty.weights is None else runs.penalty.weights
+    size = np.abs(residual)
+    squares = float(((weights * np.minimum(size, delta)) ** 2).sum()) / max(residual.size - theta.size, 1)
+    if np.isinf(delta):
+        return float(squares / weights.mean())
+    near = max(delta, 0.5 * float(np.median(size)))
+    return float(squares / (delta / near * (weights * (size <= near)).mean()))

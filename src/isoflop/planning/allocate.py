@@ -23,6 +23,8 @@ DEFAULT_LAWS = ("besiroglu2024", "hoffmann2022", "hoffmann2022_rounded")
 NOTEWORTHY_DISAGREEMENT = 1.2
 
 AnyLaw = Law | str
+LEAST_OF_BUDGET = 1e-2
+"""Of the budget: what the search for the compute that a wrong split wastes begins at."""
 
 
 def plan(law: AnyLaw | Sequence[AnyLaw], budget: str | float, *, level: float = 0.9) -> Plan:
@@ -68,7 +70,7 @@ def _row(law: Law, flops: float, level: float) -> PlanRow:
         intervals=intervals,
         times_largest_run=None if largest is None else flops / largest,
         conventions=law.conventions,
-        notes=(*_range_notes(law, flops, intervals is not None), *_form_notes(law, intervals), *law.caveats),
+        notes=(*_range_notes(law, flops, intervals is not None), *_doubt_notes(law, intervals), *law.caveats),
     )
 
 
@@ -90,11 +92,34 @@ def _intervals(law: Law, flops: float, level: float) -> Intervals | None:
     if draws is None:
         return None
     params, tokens, loss = (_span(values, level) for values in (draws.params, draws.tokens, draws.loss))
+    wasted = _wasted(law, flops, level)
     if law.form_error is None:
-        return Intervals(params, tokens, loss)
+        return Intervals(params, tokens, loss, wasted=wasted)
     best, width = float(law.optimum(flops).loss), float(law.form_error.half_width(flops, level))
     wider = min(loss[0], best * math.exp(-width)), max(loss[1], best * math.exp(width))
-    return Intervals(params, tokens, wider, loss_noise=loss)
+    return Intervals(params, tokens, wider, loss_noise=loss, wasted=wasted)
+
+
+def _wasted(law: Law, flops: float, level: float) -> float | None:
+    """The share of the compute that following the point estimate wastes, at most in ``level`` of the draws.
+
+    Each draw has a loss at the point's N* and D*, and reaches that loss with less compute at an optimum of its own.
+    None for a law that says nothing off its frontier.
+    """
+    if "params" not in law.family.inputs:
+        return None
+    best = law.optimum(flops)
+    followed = law.predict_draws(float(best.params), float(best.tokens))
+    assert followed is not None
+    budgets = flops * LEAST_OF_BUDGET ** (np.linspace(1, 0, 41) ** 2)  # densest at the budget: most waste little
+    reached = np.stack([drawn.loss for budget in budgets if (drawn := law.optimum_draws(budget)) is not None])
+    above = np.argmax(reached <= followed, axis=0)
+    draw = np.arange(followed.size)
+    high, low = reached[np.maximum(above - 1, 0), draw], reached[above, draw]
+    part = np.divide(high - followed, high - low, out=np.ones_like(followed), where=high > low)
+    enough = np.where(above > 0, budgets[above - 1] * (budgets[above] / budgets[above - 1]) ** part, budgets[above])
+    enough[reached[-1] > followed] = flops  # rounding, at a draw whose optimum is the point's
+    return float(np.quantile(1 - enough / flops, level))
 
 
 def _span(draws: NDArray[np.float64], level: float) -> Span:
@@ -118,17 +143,20 @@ def _range_notes(law: Law, flops: float, has_intervals: bool) -> tuple[str, ...]
     return ()
 
 
-def _form_notes(law: Law, intervals: Intervals | None) -> tuple[str, ...]:
-    """Which part of the width of the loss is noise, and which is what the form was wrong by on its own runs."""
-    if intervals is None or law.form_error is None or intervals.form_share < 0.01:
+def _doubt_notes(law: Law, intervals: Intervals | None) -> tuple[str, ...]:
+    """What a wrong split costs, and which part of the width of the loss is noise and which the form's own error."""
+    if intervals is None:
         return ()
-    learnt = (
-        "in backtests on its own runs" if law.form_error.learned else "on public tables; its own was too short to ask"
-    )
-    return (
-        f"{intervals.form_share:.0%} of the width of the loss interval is the error of the form, as seen {learnt}; the "
-        "rest is noise. The intervals of parameters and tokens hold noise alone.",
-    )
+    notes = []
+    if intervals.wasted is not None and intervals.wasted >= 0.01:
+        notes.append(f"Were another draw the law, this split would waste up to {intervals.wasted:.0%} of the compute.")
+    if law.form_error is not None and intervals.form_share >= 0.01:
+        table = "in backtests on its own runs" if law.form_error.learned else "on public tables; its own was too short"
+        notes.append(
+            f"{intervals.form_share:.0%} of the width of the loss interval is the error of the form, as seen {table}; "
+            "the rest is noise. The intervals of parameters and tokens hold noise alone."
+        )
+    return tuple(notes)
 
 
 def _times(ratio: float) -> str:

@@ -19,12 +19,15 @@ class Intervals:
     """Quantiles of N*, D* and the loss there, over the joint draws of a law.
 
     Where the law knows the error of its form, ``loss`` holds that too, and ``loss_noise`` is the draws' part of it.
+    ``wasted`` is the share of the compute that the split wastes, at most in ``level`` of the draws: a draw that has
+    another optimum reaches the loss that it has at this split with less.
     """
 
     params: Span
     tokens: Span
     loss: Span
     loss_noise: Span | None = None
+    wasted: float | None = None
 
     @property
     def form_share(self) -> float:

@@ -1,0 +1,259 @@
+"""What a certified surface still leaves to doubt: residuals with a pattern, runs that decide, an exponent that drifts.
+
+Each check asks a question of the optimum and answers with a note or with nothing. They are made to be quiet on runs
+that do follow the form: tests/fitting/test_judgement.py counts false alarms on planted tables.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import chdtrc
+from scipy.stats import rankdata
+
+from isoflop.fitting.groups import resampled
+from isoflop.fitting.objective import BoolArray, FloatArray, LogRuns, Observed
+from isoflop.fitting.result import Note
+from isoflop.fitting.solve import minimise
+from isoflop.fitting.uncertainty import bootstrap, dispersion
+from isoflop.laws import Family
+from isoflop.quantities import format_flops, format_si
+from isoflop.runs import Runs
+
+TREND = 1e-3
+"""Chance, over N, D and C together, of a pattern this strong among residuals without one."""
+FAR = 6.0
+"""Robust standard deviations beyond which a run is an outlier, heavy tails of real noise allowed for."""
+ROBUST = 1.4826
+MOVED = 0.5
+"""Outliers move the answer when its logarithm moves by so many of its standard deviations."""
+DRIFT_SIGMAS, DRIFT = 3.5, 0.03
+"""The exponent a drifts when its halves differ by so many standard errors and by so much."""
+HALF_DRAWS = 80
+FEWEST_IN_HALF = 15
+EXCHANGE = 2.71
+"""Chi squared of one degree at a level of .9: an excess below it is within what noise explains."""
+APART = 0.05
+ILL = 1e6
+FEWEST_RUNS = 20
+
+
+@dataclass(frozen=True)
+class Optimum:
+    """A certified optimum, as the checks see it: the runs under their objective, theta (P,), and the joint draws."""
+
+    runs: Runs
+    family: Family
+    observed: Observed
+    theta: FloatArray
+    delta: float
+    draws: Mapping[str, FloatArray] | None
+    level: float
+
+    @property
+    def residual(self) -> FloatArray:
+        """ln of prediction over loss, (R,)."""
+        return np.asarray(self.observed.log_predicted(self.theta[None])[0] - self.observed.log_loss)
+
+
+def judge_optimum(optimum: Optimum) -> list[Note]:
+    """Every note that the checks of this page have about an optimum."""
+    found = (
+        residual_trend(optimum),
+        outliers(optimum),
+        drifting_exponent(optimum),
+        exchangeable(optimum),
+        ill_conditioned(optimum),
+    )
+    return [note for note in found if note is not None]
+
+
+def residual_trend(optimum: Optimum) -> Note | None:
+    """Residuals that rise, fall or bend along N, D or C: their ranks on a quartic in its ranks.
+
+    Under no pattern, n R^2 of that regression is a chi squared of four degrees; three are asked, hence Bonferroni.
+    A quartic, because level, slope and bend are what a surface takes up: what is left of a misfit swings.
+    """
+    runs, residual = optimum.runs, optimum.residual
+    if len(runs) < FEWEST_RUNS or np.abs(residual).max() < 1e-9:
+        return None
+    ranks = rankdata(residual)
+    ranks -= ranks.mean()
+    worst: tuple[float, str, FloatArray] | None = None
+    for name, column in (("N", runs.params), ("D", runs.tokens), ("C", runs.flops)):
+        x = rankdata(column)
+        basis, _ = np.linalg.qr(np.vander(x / x.max(), 5))
+        explained = float(((basis.T @ ranks) ** 2).sum() / (ranks**2).sum())
+        chance = 3 * float(chdtrc(4, len(runs) * explained))
+        if worst is None or chance < worst[0]:
+            worst = chance, name, column
+    assert worst is not None
+    chance, name, column = worst
+    if chance > TREND:
+        return None
+    order = np.argsort(column, kind="stable")
+    ends = [100 * float(np.median(residual[part])) for part in np.array_split(order, 3)]
+    return Note(
+        "residual_trend",
+        f"the residuals follow {name}: their medians are {ends[0]:+.2g} %, {ends[1]:+.2g} % and {ends[2]:+.2g} % "
+        "in its lower, middle and upper third, so the form bends otherwise than the runs; compare other families "
+        "(isoflop compare), or cut the runs of least compute.",
+    )
+
+
+def outliers(optimum: Optimum) -> Note | None:
+    """Runs far off the surface, when the answer without them is another: it is said."""
+    residual = optimum.residual
+    deviation = np.abs(residual - np.median(residual))
+    limit = FAR * ROBUST * float(np.median(deviation))
+    far = deviation > limit
+    if limit == 0 or not far.any() or far.mean() > 0.2:
+        return None
+    refitted = _refitted(optimum, ~far)
+    if refitted is None:
+        return None
+    _, without = refitted
+    question = _question(optimum)
+    before, after = _answer(optimum.theta, optimum, question), _answer(without, optimum, question)
+    if before is None or after is None or not _moved(before, after, optimum, question):
+        return None
+    rows = ", ".join(str(row) for row in np.flatnonzero(far)[:5]) + (" ..." if far.sum() > 5 else "")
+    a = optimum.family.allocation(optimum.observed.coefficients(without[None]))
+    exponent = "" if a is None else f" and a is {float(a[0][0]):.3f}"
+    noun, lies = ("run", "lies") if far.sum() == 1 else ("runs", "lie")
+    return Note(
+        "outliers",
+        f"{int(far.sum())} {noun} (row {rows} of those used, from 0) {lies} {FAR:g} robust deviations or more off the "
+        f"surface and move the answer: without them {question[0]} is {format_si(after)} "
+        f"instead of {format_si(before)}{exponent}; look at them before you keep or drop them.",
+    )
+
+
+def drifting_exponent(optimum: Optimum) -> Note | None:
+    """The exponent a of the lower and of the upper half of the runs in compute, each with its own bootstrap."""
+    runs = optimum.runs
+    if optimum.family.allocation(optimum.observed.coefficients(optimum.theta[None])) is None:
+        return None
+    upper = runs.flops > np.median(runs.flops)
+    halves = [_exponent(optimum, half) for half in (~upper, upper)]
+    if halves[0] is None or halves[1] is None:
+        return None
+    (low, low_error), (high, high_error) = halves[0], halves[1]
+    if abs(high - low) < max(DRIFT, DRIFT_SIGMAS * float(np.hypot(low_error, high_error))):
+        return None
+    return Note(
+        "drifting_exponent",
+        f"a drifts: it is {low:.3f} ± {low_error:.3f} in the lower half of the compute and {high:.3f} ± "
+        f"{high_error:.3f} in the upper; a protocol that changes with compute (warm-up, batch, schedule, how N is "
+        "counted) does that, and beyond the runs it drifts on: fit the upper half (--where), do not extrapolate far.",
+    )
+
+
+def exchangeable(optimum: Optimum) -> Note | None:
+    """Chinchilla's two terms with their roles exchanged: another law that fits these runs as well."""
+    observed, theta = optimum.observed, optimum.theta
+    if not isinstance(observed, LogRuns) or optimum.residual.std() < 1e-9:
+        return None
+    swapped = minimise(theta[None, [1, 0, 2, 4, 3]], observed, observed.whole, optimum.delta)
+    other = observed.coefficients(swapped.theta)
+    exponents = float(other["alpha"][0]), float(other["beta"][0])
+    if not swapped.converged[0] or max(abs(exponents[0] - theta[3]), abs(exponents[1] - theta[4])) < APART:
+        return None
+    here = float(observed.expand(theta[None], observed.whole, optimum.delta).value[0])
+    excess = 2 * (float(swapped.objective[0]) - here) / dispersion(observed, theta, optimum.delta)
+    if excess > EXCHANGE or min(exponents) <= 0:
+        return None
+    return Note(
+        "exchangeable",
+        f"another law fits these runs as well, with alpha {exponents[0]:.3f} and beta {exponents[1]:.3f}: the design "
+        "does not tell what N does from what D does; add runs at another D/N.",
+    )
+
+
+def conditioning(optimum: Optimum) -> float:
+    """Condition number of the slopes of ln L in the coefficients' logarithms, columns scaled to one length.
+
+    A hundred to a thousand is usual: A moves with alpha, B with beta. It is the factor by which a relative error of
+    the losses grows in the worst combination of coefficients.
+    """
+    observed, family, runs = optimum.observed, optimum.family, optimum.runs
+    values = {name: float(column[0]) for name, column in observed.coefficients(optimum.theta[None]).items()}
+    inputs = {name: np.asarray(runs.column(name), float) for name in family.inputs}
+    columns = []
+    for name in observed.free:
+        if values[name] == 0:
+            continue
+        step = 1e-5 * abs(values[name])
+        sides = (
+            np.log(family.loss({**_arrays(values), name: np.asarray(values[name] + sign * step)}, inputs))
+            for sign in (1, -1)
+        )
+        up, down = sides
+        slope = np.broadcast_to((up - down) / 2e-5, len(runs))
+        columns.append(slope / max(float(np.linalg.norm(slope)), 1e-300))
+    singular = np.linalg.svd(np.stack(columns, axis=1), compute_uv=False)
+    return float(singular[0] / max(singular[-1], 1e-300))
+
+
+def ill_conditioned(optimum: Optimum) -> Note | None:
+    condition = conditioning(optimum)
+    if condition < ILL:
+        return None
+    return Note(
+        "ill_conditioned",
+        f"some combination of coefficients is next to unseen (condition number {condition:.0e}): single coefficients "
+        "mean nothing; quote predictions near the runs only, or pin a coefficient.",
+    )
+
+
+def _arrays(values: Mapping[str, float]) -> dict[str, FloatArray]:
+    return {name: np.asarray(value) for name, value in values.items()}
+
+
+def _refitted(optimum: Optimum, kept: BoolArray) -> tuple[Observed, FloatArray] | None:
+    """Some of the runs and their optimum, from that of all; None without a certificate."""
+    part = optimum.observed.take(kept)
+    found = minimise(optimum.theta[None], part, part.whole, optimum.delta)
+    return (part, found.theta[0]) if found.converged[0] else None
+
+
+def _question(optimum: Optimum) -> tuple[str, float]:
+    target = 10.0 ** round(np.log10(100 * optimum.runs.flops.max()))
+    return f"N* at {format_flops(target)} FLOPs", target
+
+
+def _answer(theta: FloatArray, optimum: Optimum, question: tuple[str, float]) -> float | None:
+    best = optimum.family.optimum(optimum.observed.coefficients(theta[None]), np.asarray(question[1]))
+    return None if best is None else float(np.asarray(best[0]).ravel()[0])
+
+
+def _moved(before: float, after: float, optimum: Optimum, question: tuple[str, float]) -> bool:
+    if optimum.draws is None:
+        return bool(abs(np.log(after / before)) > 0.1)
+    drawn = optimum.family.optimum(optimum.draws, np.asarray(question[1]))
+    assert drawn is not None
+    spread = float(np.std(np.log(drawn[0])))
+    return bool(abs(np.log(after / before)) > MOVED * spread)
+
+
+def _exponent(optimum: Optimum, half: BoolArray) -> tuple[float, float] | None:
+    """a of a part of the runs, and its standard error by a small bootstrap; None where the part cannot carry it."""
+    if half.sum() < max(FEWEST_IN_HALF, 3 * optimum.theta.size):
+        return None
+    refitted = _refitted(optimum, half)
+    if refitted is None:
+        return None
+    part, theta = refitted
+    weights = np.repeat(part.whole, HALF_DRAWS, axis=0)
+    weights[:, : half.sum()] = resampled(int(half.sum()), HALF_DRAWS, np.random.default_rng(0))
+    solved = bootstrap(theta, part, optimum.delta, weights)
+    drawn = optimum.family.allocation(optimum.observed.coefficients(solved.theta[solved.converged]))
+    here = optimum.family.allocation(optimum.observed.coefficients(theta[None]))
+    assert drawn is not None
+    assert here is not None
+    a = drawn[0][np.isfinite(drawn[0]) & (drawn[0] > 0) & (drawn[0] < 1)]
+    if a.size < 0.9 * HALF_DRAWS:
+        return None
+    return float(here[0][0]), float(a.std())

@@ -132,7 +132,9 @@ def held(fit: Fit, truth: Law) -> tuple[bool, ...]:
     C = FARTHER * float((6 * fit.runs.params * fit.runs.tokens).max())
     so, exponents, drawn = truth.optimum(C), truth.allocation(), fit.law.optimum_draws(C)
     planned = iso.plan(fit.law, C, level=LEVEL).rows[0].intervals
-    assert exponents is not None and drawn is not None and planned is not None
+    assert exponents is not None
+    assert drawn is not None
+    assert planned is not None
     spans = [fit.interval("a"), central(drawn.params), central(drawn.loss), planned.loss]
     truths = [exponents[0], float(so.params), float(so.loss), float(so.loss)]
     return tuple(low <= value <= high for (low, high), value in zip(spans, truths, strict=True))

@@ -80,7 +80,7 @@ def fit_envelope(runs: Runs, draws: int, level: float, seed: int, group: str | N
     A curve is the rows of one ``group`` (see fitting.groups); without any, the runs of one N at rising D. Gives a
     refused Fit where there are no curves or fewer than three overtakings.
     """
-    curves = _curves(runs, groups(runs, group))
+    curves = _curves(runs, groups(runs, group)) if len(runs) else None
     if curves is None:
         return _fit(runs, None, [diagnose.no_curves()], level)
     edges, cut = _edges(curves)

@@ -30,7 +30,7 @@ def groups(runs: Runs, column: str | None = None) -> IntArray | None:
         named = [name for name in (*GROUPS, "run_id") if name in runs.columns]
     for name in named:
         labels = np.unique(np.asarray(runs.columns[name]), return_inverse=True)[1]
-        if labels.max() + 1 < len(runs):
+        if len(runs) and labels.max() + 1 < len(runs):
             return np.asarray(labels, dtype=np.int64)
     return None
 

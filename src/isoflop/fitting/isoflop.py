@@ -39,6 +39,8 @@ class Profile:
 
 def profiles(runs: Runs) -> tuple[Profile, ...]:
     """Group the runs by budget: by the column ``budget`` where there is one, else by near-equal FLOPs."""
+    if not len(runs):
+        return ()
     if "budget" in runs.columns:
         labels = np.unique(np.asarray(runs.columns["budget"], float), return_inverse=True)[1]
     else:
@@ -103,12 +105,15 @@ def _vertex(candidate: Minimum, runs: Runs) -> Minimum:
     at = -c1 / (2 * c2)
     if not x.min() <= at <= x.max():
         return replace(fitted, reason=f"the vertex at {format_flops(candidate.flops)} FLOPs lies outside the runs")
+    least = c0 - c1 * c1 / (4 * c2)
+    if not 0 < least < np.inf:
+        return replace(fitted, reason=f"the parabola at {format_flops(candidate.flops)} FLOPs has no positive minimum")
     return replace(
         fitted,
         interior=True,
         params_opt=float(np.exp(candidate.centre + at)),
         tokens_opt=float(np.exp(_tokens_polynomial(x, runs.tokens[used], np.array([at]))[0])),
-        loss_min=c0 - c1 * c1 / (4 * c2),
+        loss_min=least,
     )
 
 

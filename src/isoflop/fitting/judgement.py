@@ -7,14 +7,14 @@ that do follow the form: tests/fitting/test_judgement.py counts false alarms on 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.special import chdtrc
 from scipy.stats import rankdata
 
 from isoflop.fitting.groups import resampled
-from isoflop.fitting.objective import BoolArray, FloatArray, LogRuns, Observed
+from isoflop.fitting.objective import HUBER_DELTA, PLAIN, BoolArray, FloatArray, IntArray, LogRuns, Observed
 from isoflop.fitting.result import Note
 from isoflop.fitting.solve import minimise
 from isoflop.fitting.uncertainty import bootstrap, dispersion
@@ -28,7 +28,8 @@ FAR = 6.0
 """Robust standard deviations beyond which a run is an outlier, heavy tails of real noise allowed for."""
 ROBUST = 1.4826
 MOVED = 0.5
-"""Outliers move the answer when its logarithm moves by so many of its standard deviations."""
+MOVED_FAR = 0.2
+"""Outliers move the answer when its logarithm moves by half a standard deviation, which they widen, or by this."""
 DRIFT_SIGMAS, DRIFT = 3.5, 0.03
 """The exponent a drifts when its halves differ by so many standard errors and by so much."""
 HALF_DRAWS = 80
@@ -38,11 +39,15 @@ EXCHANGE = 2.71
 APART = 0.05
 ILL = 1e6
 FEWEST_RUNS = 20
+LARGE = 4096
 
 
 @dataclass(frozen=True)
 class Optimum:
-    """A certified optimum, as the checks see it: the runs under their objective, theta (P,), and the joint draws."""
+    """A certified optimum, as the checks see it: the runs under their objective, theta (P,), and the joint draws.
+
+    ``rows`` are the runs' places in the table, when the table is so large that only a part of it is looked at.
+    """
 
     runs: Runs
     family: Family
@@ -50,7 +55,7 @@ class Optimum:
     theta: FloatArray
     delta: float
     draws: Mapping[str, FloatArray] | None
-    level: float
+    rows: IntArray | None = None
 
     @property
     def residual(self) -> FloatArray:
@@ -59,7 +64,8 @@ class Optimum:
 
 
 def judge_optimum(optimum: Optimum) -> list[Note]:
-    """Every note that the checks of this page have about an optimum."""
+    """Every note that the checks of this page have about an optimum; a large table is judged by a part of its runs."""
+    optimum = _thinned(optimum)
     found = (
         residual_trend(optimum),
         outliers(optimum),
@@ -68,6 +74,15 @@ def judge_optimum(optimum: Optimum) -> list[Note]:
         ill_conditioned(optimum),
     )
     return [note for note in found if note is not None]
+
+
+def _thinned(optimum: Optimum) -> Optimum:
+    """LARGE runs at most, spread evenly in compute."""
+    if len(optimum.runs) <= LARGE:
+        return optimum
+    spread = np.linspace(0, len(optimum.runs) - 1, LARGE).round().astype(int)
+    rows = np.sort(np.argsort(optimum.runs.flops, kind="stable")[spread])
+    return replace(optimum, runs=optimum.runs.take(rows), observed=optimum.observed.take(rows), rows=rows)
 
 
 def residual_trend(optimum: Optimum) -> Note | None:
@@ -105,7 +120,7 @@ def residual_trend(optimum: Optimum) -> Note | None:
 
 def outliers(optimum: Optimum) -> Note | None:
     """Runs far off the surface, when the answer without them is another: it is said."""
-    residual = optimum.residual
+    residual = _clear_sighted(optimum)
     deviation = np.abs(residual - np.median(residual))
     limit = FAR * ROBUST * float(np.median(deviation))
     far = deviation > limit
@@ -119,7 +134,8 @@ def outliers(optimum: Optimum) -> Note | None:
     before, after = _answer(optimum.theta, optimum, question), _answer(without, optimum, question)
     if before is None or after is None or not _moved(before, after, optimum, question):
         return None
-    rows = ", ".join(str(row) for row in np.flatnonzero(far)[:5]) + (" ..." if far.sum() > 5 else "")
+    places = np.flatnonzero(far) if optimum.rows is None else optimum.rows[far]
+    rows = ", ".join(str(row) for row in places[:5]) + (" ..." if far.sum() > 5 else "")
     a = optimum.family.allocation(optimum.observed.coefficients(without[None]))
     exponent = "" if a is None else f" and a is {float(a[0][0]):.3f}"
     noun, lies = ("run", "lies") if far.sum() == 1 else ("runs", "lie")
@@ -178,6 +194,7 @@ def conditioning(optimum: Optimum) -> float:
     A hundred to a thousand is usual: A moves with alpha, B with beta. It is the factor by which a relative error of
     the losses grows in the worst combination of coefficients.
     """
+    optimum = _thinned(optimum)
     observed, family, runs = optimum.observed, optimum.family, optimum.runs
     values = {name: float(column[0]) for name, column in observed.coefficients(optimum.theta[None]).items()}
     inputs = {name: np.asarray(runs.column(name), float) for name in family.inputs}
@@ -212,6 +229,13 @@ def _arrays(values: Mapping[str, float]) -> dict[str, FloatArray]:
     return {name: np.asarray(value) for name, value in values.items()}
 
 
+def _clear_sighted(optimum: Optimum) -> FloatArray:
+    """Residuals about the surface by Huber's criterion: least squares bends to outliers until they are none."""
+    plain = optimum.observed.with_penalty(PLAIN)
+    found = minimise(optimum.theta[None], plain, plain.whole, HUBER_DELTA)
+    return np.asarray(plain.log_predicted(found.theta)[0] - plain.log_loss)
+
+
 def _refitted(optimum: Optimum, kept: BoolArray) -> tuple[Observed, FloatArray] | None:
     """Some of the runs and their optimum, from that of all; None without a certificate."""
     part = optimum.observed.take(kept)
@@ -235,7 +259,7 @@ def _moved(before: float, after: float, optimum: Optimum, question: tuple[str, f
     drawn = optimum.family.optimum(optimum.draws, np.asarray(question[1]))
     assert drawn is not None
     spread = float(np.std(np.log(drawn[0])))
-    return bool(abs(np.log(after / before)) > MOVED * spread)
+    return bool(abs(np.log(after / before)) > min(MOVED * spread, MOVED_FAR))
 
 
 def _exponent(optimum: Optimum, half: BoolArray) -> tuple[float, float] | None:

@@ -47,7 +47,7 @@ class Penalty:
     raw: bool = False
     weights: FloatArray | None = None
 
-    def take(self, kept: BoolArray) -> Penalty:
+    def take(self, kept: BoolArray | IntArray) -> Penalty:
         return self if self.weights is None else replace(self, weights=self.weights[kept])
 
     def costs(self, log_predicted: FloatArray, log_loss: FloatArray, weights: FloatArray, delta: float) -> Costs:
@@ -112,15 +112,18 @@ class LogRuns:
 
     @property
     def count(self) -> int:
-        return self.n.size
+        return int(self.n.size)
 
     @property
     def whole(self) -> FloatArray:
         """The weights of the table itself, (1, R): every run once."""
         return np.ones((1, self.count))
 
-    def take(self, kept: BoolArray) -> LogRuns:
-        """Some of the runs (a mask), in the same coordinates."""
+    def with_penalty(self, penalty: Penalty) -> LogRuns:
+        return replace(self, penalty=penalty)
+
+    def take(self, kept: BoolArray | IntArray) -> LogRuns:
+        """Some of the runs (a mask or indices), in the same coordinates."""
         return replace(
             self, n=self.n[kept], d=self.d[kept], log_loss=self.log_loss[kept], penalty=self.penalty.take(kept)
         )
@@ -166,7 +169,8 @@ class Observed(Protocol):
     def count(self) -> int: ...
     @property
     def whole(self) -> FloatArray: ...
-    def take(self, kept: BoolArray) -> Observed: ...
+    def take(self, kept: BoolArray | IntArray) -> Observed: ...
+    def with_penalty(self, penalty: Penalty) -> Observed: ...
     @property
     def free(self) -> tuple[str, ...]: ...
     def expand(self, theta: FloatArray, weights: FloatArray, delta: float) -> Expansion: ...

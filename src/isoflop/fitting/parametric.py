@@ -17,7 +17,7 @@ from isoflop.fitting.question import CLOSED, Question
 from isoflop.fitting.result import Fit, Note, Objective, Starts
 from isoflop.fitting.solve import Solution, descend, exact_objective, minimise, projection_starts
 from isoflop.fitting.surface import FamilyRuns, Prior, family_runs, inputs_of, prior_weights
-from isoflop.fitting.uncertainty import bootstrap, dispersion, interval
+from isoflop.fitting.uncertainty import BLOCK, bootstrap, dispersion, interval
 from isoflop.laws import FittedRange, Law, Source
 from isoflop.runs import Runs
 
@@ -31,8 +31,9 @@ SEARCHED = 4096
 """Runs that the search looks at; where it ends is then brought to the minimum over all runs."""
 FLAT = 1e-2
 """Starts that agree on the objective agree on the law when its logarithms differ by less than this."""
-FEW_LOST, MANY_LOST = 0.01, 0.2
-"""Resamples without a law: above the first share a caution, above the second there is no law to speak of."""
+FEW_LOST, MANY_LOST, HOPELESS = 0.01, 0.2, 0.35
+"""Resamples without a law: above the first share a caution, above the second there is no law to speak of,
+and above the third the first few hundred have shown it."""
 FEW_STARTS = 8
 """For a backtest of the form, whose error a second-best minimum does not change much."""
 
@@ -58,6 +59,8 @@ def fit_surface(runs: Runs, question: Question) -> Fit:
         observed, whole = _on_all_runs(runs, question, observed.coefficients(theta[None]), delta)
         theta, value, certified = whole.theta[0], float(whole.objective[0]), bool(whole.converged[0])
         uncertified = uncertified or _uncertified(certified, starts, theta[None], theta, observed, question)
+    if not np.isfinite(value):  # losses so far apart that their squares are no numbers
+        return _refused(runs, question, diagnose.not_converged(0.0, starts.tried), None, starts)
     objective = Objective(name, delta if np.isfinite(delta) else None, value)
     if uncertified:
         return _refused(runs, question, uncertified, objective, starts)
@@ -66,7 +69,7 @@ def fit_surface(runs: Runs, question: Question) -> Fit:
     if lost > MANY_LOST:
         return _refused(runs, question, diagnose.lost_draws(lost), objective, starts)
     residual = float(np.sqrt(np.mean((observed.log_predicted(theta[None])[0] - observed.log_loss) ** 2)))
-    optimum = Optimum(runs, question.family, observed, theta, delta, joint, question.level)
+    optimum = Optimum(runs, question.family, observed, theta, delta, joint)
     notes = _reservations(runs, observed.dead_terms(theta), joint, lost, residual, question)
     if labels is not None and joint is not None and (few := diagnose.few_groups(int(labels.max()) + 1)):
         notes.append(few)
@@ -188,7 +191,18 @@ def _draw(
     rng = np.random.default_rng(question.seed)
     counts = group_weights(labels, observed.log_loss.size, question.draws, rng)
     weights = np.hstack([counts, *(prior_weights(question.draws, rng) for _ in question.priors)])
-    solved = bootstrap(theta, observed, delta, weights)
+    first, lost = _lawful(bootstrap(theta, observed, delta, weights[:BLOCK]), observed, question)
+    if lost > HOPELESS or len(weights) <= BLOCK:
+        return first, lost
+    rest, _ = _lawful(bootstrap(theta, observed, delta, weights[BLOCK:]), observed, question)
+    if first is None or rest is None:
+        return None, 1.0
+    joint = {name: np.concatenate([first[name], rest[name]]) for name in first}
+    return joint, 1 - next(iter(joint.values())).size / len(weights)
+
+
+def _lawful(solved: Solution, observed: Observed, question: Question) -> tuple[dict[str, FloatArray] | None, float]:
+    """The resamples that gave a law, as coefficients, and the share of those that did not."""
     joint = observed.coefficients(solved.theta)
     lawful = solved.converged & np.isfinite(np.stack(list(joint.values()))).all(axis=0)
     for coefficient in question.bounded:

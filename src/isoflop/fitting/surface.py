@@ -11,12 +11,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 from scipy.optimize import nnls
 
 from isoflop.errors import TableError, UnknownName
-from isoflop.fitting.objective import DEAD_SHARE, HUBER_DELTA, PLAIN, BoolArray, Expansion, FloatArray, Penalty
+from isoflop.fitting.objective import (
+    DEAD_SHARE,
+    HUBER_DELTA,
+    PLAIN,
+    BoolArray,
+    Expansion,
+    FloatArray,
+    IntArray,
+    Penalty,
+)
 from isoflop.laws import Family
 from isoflop.runs import Runs
 
@@ -96,12 +106,15 @@ class FamilyRuns:
         """The weights of the table itself, (1, count): every run once, a prior's pair in balance."""
         return np.concatenate([np.ones(self.log_loss.size), np.full(2 * len(self.priors), 0.5)])[None]
 
-    def take(self, kept: BoolArray) -> FamilyRuns:
-        """Some of the runs (a mask), in the same coordinates."""
+    def with_penalty(self, penalty: Penalty) -> FamilyRuns:
+        return replace(self, penalty=penalty)
+
+    def take(self, kept: BoolArray | IntArray) -> FamilyRuns:
+        """Some of the runs (a mask or indices), in the same coordinates."""
         inputs = {name: column[kept] for name, column in self.inputs.items()}
         return replace(self, inputs=inputs, log_loss=self.log_loss[kept], penalty=self.penalty.take(kept))
 
-    @property
+    @cached_property
     def free(self) -> tuple[str, ...]:
         return tuple(name for name in self.family.names if name not in self.pinned)
 

@@ -15,6 +15,15 @@ Coefficients = Mapping[str, FloatArray]
 one call evaluates a law (0-d arrays) or all of its draws (arrays of shape (draws, 1))."""
 
 
+def power(base: FloatArray, exponent: FloatArray) -> FloatArray:
+    """base ** exponent of positive bases through one exponential: several times faster where exponents are many.
+
+    >>> float(power(np.array(100.0), np.array(0.5)))
+    10.0
+    """
+    return np.asarray(np.exp(exponent * np.log(base)))
+
+
 @dataclass(frozen=True)
 class Coefficient:
     """One number of a family: its name, what it means, and where it may lie."""

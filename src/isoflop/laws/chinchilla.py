@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from isoflop.laws._family import Coefficient, Coefficients, Family, FloatArray
+from isoflop.laws._family import Coefficient, Coefficients, Family, FloatArray, power
 
 EXPONENTS = tuple(np.geomspace(0.1, 1.2, 8))
 """Starts of an exponent: published ones lie between .05 and .6."""
@@ -35,7 +35,7 @@ class Chinchilla(Family):
 
     def loss(self, theta: Coefficients, inputs: Mapping[str, FloatArray]) -> FloatArray:
         N, D = inputs["params"], inputs["tokens"]
-        return theta["E"] + theta["A"] * N ** -theta["alpha"] + theta["B"] * D ** -theta["beta"]
+        return theta["E"] + theta["A"] * power(N, -theta["alpha"]) + theta["B"] * power(D, -theta["beta"])
 
     def optimum(self, theta: Coefficients, flops: FloatArray) -> tuple[FloatArray, FloatArray]:
         a, b = self.allocation(theta)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from isoflop.laws._family import Coefficient, Coefficients, Family, FloatArray
+from isoflop.laws._family import Coefficient, Coefficients, Family, FloatArray, power
 from isoflop.laws.chinchilla import EXPONENTS
 
 
@@ -32,9 +32,9 @@ class Rosenfeld(Family):
 
     def loss(self, theta: Coefficients, inputs: Mapping[str, FloatArray]) -> FloatArray:
         N, D = inputs["params"], inputs["tokens"]
-        e = theta["E"] + theta["A"] * N ** -theta["alpha"] + theta["B"] * D ** -theta["beta"]
+        e = theta["E"] + theta["A"] * power(N, -theta["alpha"]) + theta["B"] * power(D, -theta["beta"])
         # eta = L_0 takes the units out of e: far below L_0 the loss is e itself, in nats.
-        return theta["L_0"] * e / np.sqrt(e * e + theta["L_0"] ** 2)
+        return theta["L_0"] * e / np.sqrt(e * e + theta["L_0"] * theta["L_0"])
 
     def starts(self, inputs: Mapping[str, FloatArray], loss: FloatArray) -> dict[str, FloatArray]:
         """A guess at twice the worst loss seen, and E, N and D sharing the median run's e."""

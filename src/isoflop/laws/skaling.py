@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from isoflop.laws._family import Coefficient, Coefficients, Family, FloatArray
+from isoflop.laws._family import Coefficient, Coefficients, Family, FloatArray, power
 from isoflop.laws.chinchilla import FAMILY as CHINCHILLA
 from isoflop.laws.chinchilla import Chinchilla
 
@@ -35,8 +35,8 @@ class Skaling(Chinchilla):
 
     def loss(self, theta: Coefficients, inputs: Mapping[str, FloatArray]) -> FloatArray:
         N, D = inputs["params"], inputs["tokens"]
-        inner = theta["A"] * N ** -theta["alpha"] + theta["B"] * D ** -theta["beta"]
-        return inner ** theta["k"] + theta["E"]
+        inner = theta["A"] * power(N, -theta["alpha"]) + theta["B"] * power(D, -theta["beta"])
+        return power(inner, theta["k"]) + theta["E"]
 
     def starts(self, inputs: Mapping[str, FloatArray], loss: FloatArray) -> dict[str, FloatArray]:
         """Both inner terms alike at the median run, and together half of its loss."""

@@ -143,4 +143,4 @@ def descend(theta: FloatArray, runs: Observed, delta: float) -> Solution:
     for wide in (1e-1, 1e-2):
         if wide > delta:
             theta = minimise(theta, runs, weights, wide, iterations=30).theta
-    return minimise(theta, runs, weights, delta, iterations=100)
+    return minimise(theta, runs, weights, delta)

@@ -1,13 +1,15 @@
 """Prediction beyond the data: planted forms, and the public tables it was learnt on."""
 
 import importlib.util
+import json
 
 import numpy as np
 import pytest
 
 import isoflop as iso
+from isoflop.cli import main as cli
 from isoflop.errors import DataError
-from isoflop.fitting import backtest, compare, extrapolate, specification_curve
+from isoflop.fitting import backtest, compare, extrapolate, pooled, specification_curve
 from isoflop.testing.truth import planted_runs
 
 
@@ -110,3 +112,19 @@ class TestBacktestAndCompare:
 def test_a_specification_curve_of_exact_runs_is_one_point():
     low, high = specification_curve(grid(), 1e24).spread
     assert high == pytest.approx(low, rel=1e-4)
+
+
+def test_a_table_predicts_beyond_itself_with_the_pool_beside_the_plain_fit(shared_data, capsys):
+    """The largest of the 240 Chinchilla points, from those of an eighth of its compute and less, by command line."""
+    path = shared_data / "chinchilla_epoch" / "runs.csv"
+    runs = iso.read_runs(path, where="epoch_outlier_excluded == False")
+    C = 6 * runs.params * runs.tokens
+    below, last = runs.take(C.max() / 8 >= C), int(C.argmax())
+    found = pooled(below, float(runs.params[last]), float(runs.tokens[last]))
+    low, high = found.interval
+    assert low < runs.loss[last] < high
+    assert found.learned
+    assert low <= found.noise[0] * 1.001 or found.noise[1] <= high * 1.001
+    assert cli.run(["predict", str(path), "--params", "70B", "--tokens", "1.4T", "--json"]) == 0
+    table = json.loads(capsys.readouterr().out)
+    assert {"law", "params", "tokens", "loss", "interval"} <= set(table)

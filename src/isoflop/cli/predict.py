@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from isoflop import fitting
 from isoflop.errors import UsageError
 from isoflop.planning import find_law, flops_for
 from isoflop.planning import plan as plan_budget
 from isoflop.planning import predict as predict_loss
 from isoflop.quantities import read_params, read_tokens
+from isoflop.runs import read_runs
 
 
 def predict(
-    law: Annotated[str, typer.Argument(metavar="LAW", help="A published law (isoflop laws) or a law file.")],
+    law: Annotated[
+        str, typer.Argument(metavar="LAW", help="A published law (isoflop laws), a law file, or a table of runs.")
+    ],
     params: Annotated[str | None, typer.Option(help='Parameters, as in "7B".')] = None,
     tokens: Annotated[str | None, typer.Option(help='Training tokens, as in "2T".')] = None,
     target_loss: Annotated[float | None, typer.Option(help="Ask for the compute that reaches this loss.")] = None,
@@ -22,6 +27,15 @@ def predict(
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Predict a loss with its interval, or the compute for one."""
+    if Path(law).exists() and Path(law).suffix.lower() != ".toml":
+        if params is None or tokens is None or target_loss is not None:
+            raise UsageError(
+                f"{law} is a table of runs: give --params and --tokens, or fit a law of it (isoflop fit -o)."
+            )
+        read = read_runs(law)
+        beyond = fitting.pooled(read, read_params(params).value, read_tokens(tokens).value, level=level)
+        typer.echo(beyond.to_json() if json else str(beyond))
+        return
     found = find_law(law)
     if target_loss is not None:
         if params or tokens:

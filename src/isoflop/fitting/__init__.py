@@ -6,6 +6,7 @@ from isoflop.fitting.compare import Compared, Comparison, compare
 from isoflop.fitting.counting import CountingRow, counting_row
 from isoflop.fitting.fit import Asked, fit
 from isoflop.fitting.forecast import Forecast, Outcome, forecast, judge, with_outcome
+from isoflop.fitting.pooled import Pooled, pooled
 from isoflop.fitting.profile import Profile, profile
 from isoflop.fitting.result import Fit, Minimum, Note, Verdict
 from isoflop.fitting.specification import Specification, SpecificationCurve, specification_curve
@@ -22,6 +23,7 @@ __all__ = [
     "Minimum",
     "Note",
     "Outcome",
+    "Pooled",
     "Profile",
     "Specification",
     "SpecificationCurve",
@@ -35,6 +37,7 @@ __all__ = [
     "fit_all",
     "forecast",
     "judge",
+    "pooled",
     "profile",
     "specification_curve",
     "with_outcome",

@@ -10,8 +10,8 @@ from isoflop.fitting.solve import Solution, minimise
 
 BLOCK = 400
 """Bootstrap draws solved at once: enough to amortise NumPy's calls, few enough to stay in cache."""
-RESAMPLE_ITERATIONS = 40
-"""Eight are usual from the full table's optimum; a resample that has not arrived after so many has no optimum near."""
+HELD_ITERATIONS, LATE_ITERATIONS = 50, 100
+"""Eight are usual from the full table's optimum, with the curvature held there; what takes longer is given its own."""
 
 
 def interval(draws: FloatArray, level: float) -> tuple[float, float]:
@@ -31,15 +31,22 @@ def bootstrap(best: FloatArray, runs: Observed, delta: float, weights: FloatArra
 
     A resample is a row of ``weights`` (draws, runs), how often each run is in it, so nothing is gathered.
     """
-    runs = runs.with_curvature(best)
-    blocks = [weights[start : start + BLOCK] for start in range(0, len(weights), BLOCK)]
-    solved = [
-        minimise(np.repeat(best[None], len(block), axis=0), runs, block, delta, RESAMPLE_ITERATIONS) for block in blocks
-    ]
+    start = np.repeat(best[None], len(weights), axis=0)
+    found = _in_blocks(start, runs.with_curvature(best), weights, delta, HELD_ITERATIONS)
+    late = ~found.converged
+    if late.any():
+        again = _in_blocks(found.theta[late], runs, weights[late], delta, LATE_ITERATIONS)
+        found.theta[late], found.objective[late], found.converged[late] = again.theta, again.objective, again.converged
+    return found
+
+
+def _in_blocks(theta: FloatArray, runs: Observed, weights: FloatArray, delta: float, iterations: int) -> Solution:
+    parts = [slice(first, first + BLOCK) for first in range(0, len(weights), BLOCK)]
+    solved = [minimise(theta[part], runs, weights[part], delta, iterations) for part in parts]
     return Solution(
-        np.concatenate([block.theta for block in solved]),
-        np.concatenate([block.objective for block in solved]),
-        np.concatenate([block.converged for block in solved]),
+        np.concatenate([part.theta for part in solved]),
+        np.concatenate([part.objective for part in solved]),
+        np.concatenate([part.converged for part in solved]),
     )
 
 

@@ -1,6 +1,6 @@
 """Odd tables by the thousand: never a traceback, never a clean verdict on garbage.
 
-CI tries a few hundred; ISOFLOP_FUZZ=10000 asks for more.
+Four tests of 150 tables each, the same ones every time; ISOFLOP_FUZZ=4000 tries 16,000 others.
 """
 
 import os
@@ -13,7 +13,9 @@ import isoflop as iso
 from isoflop.errors import IsoflopError
 
 EXAMPLES = int(os.environ.get("ISOFLOP_FUZZ", "150"))
-CALM = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
+CALM = settings(
+    max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck), derandomize=EXAMPLES == 150
+)
 
 NUMBER = st.one_of(
     st.floats(allow_nan=True, allow_infinity=True),
@@ -39,8 +41,7 @@ def fitted(runs, asked):
     asked = {"draws": 50, **asked}
     family = "frontier" if asked.get("approach") in (1, 2) else asked.pop("family", "chinchilla")
     try:
-        with np.errstate(all="ignore"):
-            fit = iso.fit(runs, family, **asked)
+        fit = iso.fit(runs, family, **asked)
     except IsoflopError:
         return None
     assert fit.summary()
@@ -74,6 +75,25 @@ def test_any_file(tmp_path_factory, table, header):
     path.write_text("\n".join([header, *(",".join(row) for row in table)]), encoding="utf-8")
     try:
         runs = iso.read_runs(path)
+    except IsoflopError:
+        return
+    fitted(runs, {"approach": 3, "draws": 0})
+
+
+@CALM
+@given(
+    columns=st.lists(
+        st.one_of(
+            st.lists(st.one_of(NUMBER, st.text(max_size=3), st.none()), max_size=8),
+            st.sampled_from([[[1.0, 2.0]], 3.0, None, [True, False], [1 + 2j]]),
+        ),
+        min_size=3,
+        max_size=3,
+    )
+)
+def test_any_columns(columns):
+    try:
+        runs = iso.Runs(*columns)
     except IsoflopError:
         return
     fitted(runs, {"approach": 3, "draws": 0})

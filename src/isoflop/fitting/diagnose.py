@@ -94,6 +94,13 @@ def _levels(ordered: FloatArray, enough: int) -> int:
     return levels
 
 
+def unseen_coefficient(name: str) -> Note:
+    return Note(
+        "unseen_coefficient",
+        f"{name} changes no run's loss, so nothing is known of it; pin it, or fit a family without it.",
+    )
+
+
 def flat_optimum(name: str, values: FloatArray) -> Note:
     return Note(
         "flat_optimum",

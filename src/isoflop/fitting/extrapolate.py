@@ -19,7 +19,7 @@ import numpy as np
 from isoflop.fitting.objective import HUBER_DELTA, BoolArray, FloatArray, LogRuns, shares
 from isoflop.fitting.solve import search
 from isoflop.fitting.uncertainty import interval
-from isoflop.laws import FormError
+from isoflop.laws import FormError, family
 from isoflop.runs import Runs
 
 JUMPS = (3.0, 8.0, 20.0)
@@ -37,6 +37,9 @@ DEFAULT_SCALE = 0.02
 """Of ln L at the level .9, for a jump of e in compute, before calibration: what tables too short to be split get, and
 half of the evidence of those that can be split once. Near the middle of eleven public tables."""
 SMALLEST_SCALE = 0.003
+DISSENT = 1.0
+"""Standard deviations of what the candidates say of a question, below which its interval never falls: far from any run,
+as at many more tokens a parameter than were seen, no backtest on the table speaks for it, but they disagree."""
 UNJUDGED = 0.1
 """Of its prior weight, to a candidate that no inner split could carry."""
 
@@ -55,7 +58,7 @@ class Rule:
     prior_line: float = 1.0
     power: float = 1.0
     prudence: float = 2.0
-    calibration: float = 0.7
+    calibration: float = 0.65
 
     def prior(self, candidate: Candidate) -> float:
         if candidate.plain:
@@ -179,9 +182,10 @@ def extrapolate(evidence: Evidence, noise: FloatArray, level: float, rule: Rule 
     rule = Rule() if rule is None else rule
     weights = _weights(evidence.errors, set(evidence.outer), rule)
     scale, learned = _scale(evidence, level, rule)
-    half_width = np.maximum(scale * np.sqrt(evidence.jump), noise)
-    named = {c.name: weight for c, weight in weights.items()}
     pooled = _pooled(evidence.outer, weights)
+    spread = np.sqrt(_pooled({c: (p - pooled) ** 2 for c, p in evidence.outer.items()}, weights))
+    half_width = np.max([scale * np.sqrt(evidence.jump), noise, DISSENT * spread], axis=0)
+    named = {c.name: weight for c, weight in weights.items()}
     return Extrapolation(pooled, half_width, noise, level, scale, learned, len(evidence.inner), named)
 
 
@@ -195,19 +199,21 @@ def _split(table: Table, jump: float) -> tuple[Table, Table] | None:
 def _predictions(
     table: Table, params: FloatArray, tokens: FloatArray, flops: FloatArray
 ) -> dict[Candidate, FloatArray]:
-    answers = {c: _predict(c, table, params, tokens, flops) for c in CANDIDATES}
+    off = _off_frontier(table, params, tokens)
+    answers = {c: _predict(c, table, params, tokens, flops, off) for c in CANDIDATES}
     return {c: answer for c, answer in answers.items() if answer is not None}
 
 
 def _predict(
-    candidate: Candidate, table: Table, params: FloatArray, tokens: FloatArray, flops: FloatArray
+    candidate: Candidate, table: Table, params: FloatArray, tokens: FloatArray, flops: FloatArray, off: FloatArray
 ) -> FloatArray | None:
     """ln L at the questions by one candidate, or None where its window cannot carry it."""
     seen = table.take(table.flops >= table.flops.max() / candidate.window)
     if candidate.window != np.inf and len(seen) == len(table):
         return None  # the window leaves nothing out: it is the candidate without one
     if candidate.form == "line":
-        return _line(seen, flops)
+        line = _line(seen, flops)
+        return None if line is None else line + off
     return surface(seen, params, tokens, candidate.delta)
 
 
@@ -215,15 +221,37 @@ def surface(
     table: Table, params: FloatArray, tokens: FloatArray, delta: float, exponents: FloatArray = EXPONENTS
 ) -> FloatArray | None:
     """ln L of the table's Chinchilla surface at N and D; None where it has no law."""
+    found = _surface(table, delta, exponents)
+    return None if found is None else _along(*found, params, tokens)
+
+
+def _surface(table: Table, delta: float, exponents: FloatArray) -> tuple[LogRuns, FloatArray] | None:
+    """The table's Chinchilla surface: its centred runs and theta (5,)."""
     if len(table) < FEWEST_FITTED:
         return None
     logs = LogRuns.of(table.params, table.tokens, table.loss)
     found = search(logs, delta, exponents)
     best = found.theta[np.argmin(found.objective)]
-    if not ((best[3:] > 0) & (best[3:] < STEEPEST)).all():
-        return None
+    return (logs, best) if ((best[3:] > 0) & (best[3:] < STEEPEST)).all() else None
+
+
+def _along(logs: LogRuns, theta: FloatArray, params: FloatArray, tokens: FloatArray) -> FloatArray:
     n, d = np.log(params) - logs.centre_n, np.log(tokens) - logs.centre_d
-    return np.asarray(shares(best[None], LogRuns(n, d, np.zeros(n.size), logs.centre_n, logs.centre_d))[0][0])
+    return np.asarray(shares(theta[None], LogRuns(n, d, np.zeros(n.size), logs.centre_n, logs.centre_d))[0][0])
+
+
+def _off_frontier(table: Table, params: FloatArray, tokens: FloatArray) -> FloatArray:
+    """How much ln L at N and D lies above that of the best split of 6 N D: a frontier's line knows only the latter.
+
+    By the plain surface of the table, and nothing where that has no law.
+    """
+    found = _surface(table, HUBER_DELTA, EXPONENTS)
+    if found is None:
+        return np.zeros(params.size)
+    logs, theta = found
+    best = family("chinchilla").optimum(logs.coefficients(theta[None]), 6 * params * tokens)
+    assert best is not None  # a closed form
+    return _along(logs, theta, params, tokens) - _along(logs, theta, *best)
 
 
 def _line(table: Table, flops: FloatArray) -> FloatArray | None:

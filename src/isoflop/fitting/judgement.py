@@ -37,7 +37,7 @@ FEWEST_IN_HALF = 15
 EXCHANGE = 2.71
 """Chi squared of one degree at a level of .9: an excess below it is within what noise explains."""
 APART = 0.05
-ILL = 1e6
+ILL, UNSEEN = 1e6, 1e-9
 FEWEST_RUNS = 20
 LARGE = 4096
 
@@ -198,20 +198,30 @@ def conditioning(optimum: Optimum) -> float:
     observed, family, runs = optimum.observed, optimum.family, optimum.runs
     values = {name: float(column[0]) for name, column in observed.coefficients(optimum.theta[None]).items()}
     inputs = {name: np.asarray(runs.column(name), float) for name in family.inputs}
-    columns = []
-    for name in observed.free:
-        if values[name] == 0:
-            continue
-        step = 1e-5 * abs(values[name])
-        sides = (
-            np.log(family.loss({**_arrays(values), name: np.asarray(values[name] + sign * step)}, inputs))
-            for sign in (1, -1)
-        )
-        up, down = sides
-        slope = np.broadcast_to((up - down) / 2e-5, len(runs))
-        columns.append(slope / max(float(np.linalg.norm(slope)), 1e-300))
+    slopes = {name: _slope(family, values, inputs, name) for name in observed.free if values[name] != 0}
+    columns = [column / max(float(np.linalg.norm(column)), 1e-300) for column in slopes.values()]
     singular = np.linalg.svd(np.stack(columns, axis=1), compute_uv=False)
     return float(singular[0] / max(singular[-1], 1e-300))
+
+
+def unseen(observed: Observed, family: Family, runs: Runs, theta: FloatArray) -> str | None:
+    """A coefficient that changes no run's loss, by name; a dead term is said elsewhere."""
+    values = {name: float(column[0]) for name, column in observed.coefficients(theta[None]).items()}
+    inputs = {name: np.asarray(runs.column(name), float) for name in family.inputs}
+    for name in set(observed.free) - observed.dead_terms(theta):
+        if values[name] != 0 and np.abs(_slope(family, values, inputs, name)).max() < UNSEEN:
+            return name
+    return None
+
+
+def _slope(family: Family, values: Mapping[str, float], inputs: Mapping[str, FloatArray], name: str) -> FloatArray:
+    """d ln L / d ln coefficient, (R,), by a central difference."""
+    sides = [
+        np.log(family.loss({**_arrays(values), name: np.asarray(values[name] * (1 + sign * 1e-5))}, inputs))
+        for sign in (1, -1)
+    ]
+    count = next(iter(inputs.values())).size
+    return np.broadcast_to((sides[0] - sides[1]) / 2e-5, count)
 
 
 def ill_conditioned(optimum: Optimum) -> Note | None:

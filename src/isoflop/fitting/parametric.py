@@ -11,7 +11,7 @@ from isoflop.conventions import FlopsConvention
 from isoflop.fitting import diagnose
 from isoflop.fitting.extrapolate import FEW_EXPONENTS, Table, form_error, surface
 from isoflop.fitting.groups import group_weights, groups
-from isoflop.fitting.judgement import Optimum, conditioning, judge_optimum
+from isoflop.fitting.judgement import Optimum, conditioning, judge_optimum, unseen
 from isoflop.fitting.objective import FloatArray, IntArray, LogRuns, Observed
 from isoflop.fitting.question import CLOSED, Question
 from isoflop.fitting.result import Fit, Note, Objective, Starts
@@ -38,6 +38,7 @@ FEW_STARTS = 8
 """For a backtest of the form, whose error a second-best minimum does not change much."""
 
 
+@np.errstate(all="ignore")  # losses hundreds of decades apart overflow; what is no number is refused
 def fit_surface(runs: Runs, question: Question) -> Fit:
     """Fit a family's loss surface to all runs by a sum over log residuals: Huber(1e-3) unless asked otherwise.
 
@@ -62,6 +63,8 @@ def fit_surface(runs: Runs, question: Question) -> Fit:
     if not np.isfinite(value):  # losses so far apart that their squares are no numbers
         return _refused(runs, question, diagnose.not_converged(0.0, starts.tried), None, starts)
     objective = Objective(name, delta if np.isfinite(delta) else None, value)
+    if not uncertified and (blind := unseen(observed, question.family, runs, theta)):
+        uncertified = diagnose.unseen_coefficient(blind)
     if uncertified:
         return _refused(runs, question, uncertified, objective, starts)
     labels = groups(runs, question.group)

@@ -8,6 +8,20 @@ from pathlib import Path
 from isoflop.errors import UsageError
 from isoflop.laws._family import Family
 
+USERS_FAULTS = (
+    ArithmeticError,
+    AttributeError,
+    ImportError,
+    LookupError,
+    NameError,
+    OSError,
+    RuntimeError,
+    SyntaxError,
+    TypeError,
+    ValueError,
+)
+"""What running a file can raise that is the file's own doing."""
+
 
 def family_from_file(words: str) -> Family:
     """The family that ``FILE.py:NAME`` names: a Family, or a class of one, in a Python file.
@@ -23,7 +37,7 @@ def family_from_file(words: str) -> Family:
     module = importlib.util.module_from_spec(spec)
     try:
         spec.loader.exec_module(module)
-    except (SyntaxError, ImportError, NameError, AttributeError, TypeError, ValueError) as error:
+    except USERS_FAULTS as error:
         raise UsageError(f"{path} cannot be run: {type(error).__name__}: {error}.") from error
     found = getattr(module, name, None)
     if isinstance(found, type) and issubclass(found, Family):

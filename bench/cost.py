@@ -81,7 +81,9 @@ def panel(x: float, title: str, unit: str, points: list[tuple[int, float]]) -> l
         anchor = "middle" if k else "start"  # the first label must keep clear of the axis
         shown = f"{count:,}"
         parts.append(f'<circle cx="{px:.1f}" cy="{py:.1f}" r="3.5" class="dot"/>')
-        parts.append(f'<text x="{px:.1f}" y="{py - 10 if k else py + 18:.1f}" text-anchor="{anchor}">{cost:.2g} s</text>')
+        parts.append(
+            f'<text x="{px:.1f}" y="{py - 10 if k else py + 18:.1f}" text-anchor="{anchor}">{cost:.2g} s</text>'
+        )
         parts.append(f'<text x="{px:.1f}" y="219" text-anchor="middle">{shown}</text>')
     parts.append(f'<text x="{x + 130}" y="238" text-anchor="middle">{unit}</text>')
     return parts

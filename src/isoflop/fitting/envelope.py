@@ -21,7 +21,7 @@ from isoflop.fitting import diagnose
 from isoflop.fitting.frontier import UNKNOWN_NOISE
 from isoflop.fitting.groups import groups
 from isoflop.fitting.isoflop import IrreduciblePosterior, frontier, irreducible_loss, power_law
-from isoflop.fitting.objective import FloatArray, IntArray
+from isoflop.fitting.objective import BoolArray, FloatArray, IntArray
 from isoflop.fitting.parametric import FEW_LOST, MANY_LOST, fitted_range
 from isoflop.fitting.result import Fit, Minimum, Note, Objective, Span, Starts
 from isoflop.fitting.uncertainty import interval
@@ -48,7 +48,7 @@ class Curves:
     rows: tuple[tuple[int, ...], ...]
     from_checkpoints: bool
 
-    def without(self, absent: FloatArray) -> Curves:
+    def without(self, absent: BoolArray) -> Curves:
         """With the losses of absent rungs (a mask of K) out of the race."""
         return Curves(
             self.flops,

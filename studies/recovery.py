@@ -2,10 +2,11 @@
 
     python studies/recovery.py [--tables 300] [--starts 400] [--seed 0]
 
-Draws random laws and designs: 12 to 240 runs scattered in N and D, on isoFLOP grids, on ladders, or nearly collinear
-(D close to 20 N), noise t with 3 degrees of freedom of .05 % to 2 % of the loss. The lowest objective known of a table
-is the lowest of three searches: ours; --starts random starts, brought down by our own Newton steps and the three best of
-them polished by scipy's BFGS and L-BFGS-B on the same objective written anew; and the planted law, brought down likewise.
+Draws random laws and designs: 12 to 240 runs scattered in N and D, on isoFLOP grids, on ladders, or nearly
+collinear (D close to 20 N), noise t with 3 degrees of freedom of .05 % to 2 % of the loss. The lowest objective
+known of a table is the lowest of three searches: ours; --starts random starts, brought down by our own Newton steps
+and the three best of them polished by scipy's BFGS and L-BFGS-B on the same objective written anew; and the planted
+law, brought down likewise.
 
 A miss is an objective of iso.fit more than 1e-6 (relative) above the lowest; flagged, where the fit was refused or
 not converged. Tables refused before any search (one ray, too few levels) have no objective and are counted apart.

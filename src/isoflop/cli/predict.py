@@ -8,12 +8,12 @@ from typing import Annotated
 import typer
 
 from isoflop import fitting
+from isoflop.cli.table import FlopsColumn, Json, LossColumn, ParamsColumn, TokensColumn, Where, read_table
 from isoflop.errors import UsageError
 from isoflop.planning import find_law, flops_for
 from isoflop.planning import plan as plan_budget
 from isoflop.planning import predict as predict_loss
 from isoflop.quantities import read_params, read_tokens
-from isoflop.runs import read_runs
 
 
 def predict(
@@ -24,7 +24,12 @@ def predict(
     tokens: Annotated[str | None, typer.Option(help='Training tokens, as in "2T".')] = None,
     target_loss: Annotated[float | None, typer.Option(help="Ask for the compute that reaches this loss.")] = None,
     level: Annotated[float, typer.Option(help="Level of the interval.")] = 0.9,
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    where: Where = None,
+    params_column: ParamsColumn = None,
+    tokens_column: TokensColumn = None,
+    loss_column: LossColumn = None,
+    flops_column: FlopsColumn = None,
+    json: Json = False,
 ) -> None:
     """Predict a loss with its interval, or the compute for one."""
     if Path(law).exists() and Path(law).suffix.lower() != ".toml":
@@ -32,10 +37,13 @@ def predict(
             raise UsageError(
                 f"{law} is a table of runs: give --params and --tokens, or fit a law of it (isoflop fit -o)."
             )
-        read = read_runs(law)
+        columns = {"params": params_column, "tokens": tokens_column, "loss": loss_column, "flops": flops_column}
+        read = read_table(Path(law), where, **columns)
         beyond = fitting.pooled(read, read_params(params).value, read_tokens(tokens).value, level=level)
         typer.echo(beyond.to_json() if json else str(beyond))
         return
+    if any((where, params_column, tokens_column, loss_column, flops_column)):
+        raise UsageError(f"{law} is a law: --where and the columns are for a table of runs.")
     found = find_law(law)
     if target_loss is not None:
         if params or tokens:

@@ -24,11 +24,8 @@ from isoflop.runs import Runs
 
 EXPONENTS = np.geomspace(0.1, 1.2, 8)
 """Start grid for Chinchilla's alpha and beta: published exponents lie between .05 and .6."""
-OUTSIDE = np.array([-0.5, 0.35])
 FEW_RUNS = 40
 """Below so many runs the bootstrap weighs runs smoothly instead of drawing them."""
-MANY_RUNS = 64
-"""Of fewer runs the search also looks where an exponent is negative: poor designs have minima there."""
 NO_LAW = 0.2
 """A form that misses the typical run by so much says nothing about it."""
 AGREE = 1e-6
@@ -125,21 +122,7 @@ def _search(runs: Runs, question: Question, delta: float, best: int | None = Non
     if question.priors and isinstance(observed, FamilyRuns):
         first = descend(starts[:FEW_STARTS], observed, delta)
         observed = _with_priors(observed, question, delta, first.theta[int(np.argmin(first.objective))])
-    found = descend(starts[:best], observed, delta)
-    if isinstance(observed, LogRuns) and len(runs) < MANY_RUNS and best is None:
-        found = _lower_without_bounds(found, observed, delta)
-    return observed, found
-
-
-def _lower_without_bounds(found: Solution, observed: LogRuns, delta: float) -> Solution:
-    """The same minima, unless one of an exponent below zero is lower: then that, which no law is, and it is refused."""
-    outside = descend(projection_starts(observed, OUTSIDE), observed, delta)
-    lower = outside.converged & (outside.objective < found.objective.min() * (1 - AGREE))
-    if not lower.any():
-        return found
-    least = int(np.argmin(np.where(lower, outside.objective, np.inf)))
-    rows = np.full(len(found.theta), least)
-    return Solution(outside.theta[rows], outside.objective[rows], outside.converged[rows])
+    return observed, descend(starts[:best], observed, delta)
 
 
 def _with_priors(observed: FamilyRuns, question: Question, delta: float, theta: FloatArray) -> FamilyRuns:

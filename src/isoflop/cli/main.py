@@ -27,6 +27,7 @@ COMMANDS = {
     "backtest": "Fit on the smaller budgets, predict the larger, say how wrong.",
     "predict": "Predict a loss with its interval, or the compute for one.",
     "plan": "Split a compute budget between parameters and tokens.",
+    "count": "Count a network: parameters, FLOPs, memory.",
     "laws": "List the published laws, or show one.",
 }
 

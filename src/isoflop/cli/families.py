@@ -9,8 +9,11 @@ from isoflop.laws import Family, family, family_from_file
 
 
 def read_family(words: str) -> Family:
-    """A family by name, or from a file of the user's as FILE.py:NAME."""
-    return family_from_file(words) if ":" in words else family(words)
+    """A family by name, or from a file of the user's as FILE.py:NAME; one that can be fitted."""
+    found = family_from_file(words) if ":" in words else family(words)
+    if not found.fitted:
+        raise UsageError(f"the family {found.name} is here for its published constants and is not fitted; fit another.")
+    return found
 
 
 def read_pins(words: Sequence[str]) -> dict[str, float]:

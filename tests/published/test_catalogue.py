@@ -334,3 +334,45 @@ def test_every_entry_is_shown_as_text_and_as_json(name, capsys):
     assert all(caveat in text for caveat in entry(name).caveats)
     assert run(["laws", name, "--json"]) == 0
     assert f'"id": "{name}"' in capsys.readouterr().out
+
+
+def test_ten_times_the_compute_by_kaplan():  # T47
+    one, ten = (iso.law("kaplan2020_allocation").optimum(C) for C in (1e21, 1e22))
+    np.testing.assert_allclose([ten.params / one.params, ten.tokens / one.tokens], [5.370, 1.862], rtol=2e-4)
+
+
+class TestWhatALawDoesNotSay:
+    def test_a_split_has_no_loss(self):
+        from isoflop.planning import flops_for
+
+        row = iso.plan("llama3_2024", 3.8e25).rows[0]
+        assert row.loss is None
+        assert row.to_dict()["loss"] is None
+        with pytest.raises(iso.DataError, match="nothing about the loss"):
+            iso.law("llama3_2024").predict(1e9, 1e10)
+        with pytest.raises(iso.DataError, match="nothing about the loss"):
+            flops_for(iso.law("llama3_2024"), 2.0)
+
+    @pytest.mark.parametrize("name", ["ho2024", "steplaw2025"])
+    def test_rules_and_records_are_no_laws(self, name):
+        with pytest.raises(iso.UsageError, match="not a law to plan with"):
+            iso.plan(name, 1e24)
+
+    def test_a_rule_names_what_it_lacks(self):
+        with pytest.raises(iso.UsageError, match="needs tokens"):
+            entry("steplaw2025").predict(params=1e9)
+
+    def test_an_input_that_the_law_does_not_read(self):
+        with pytest.raises(iso.DataError, match="does not know experts"):
+            BESIROGLU.predict(1e9, 1e10, experts=8)
+
+    def test_the_command_line_gives_further_inputs(self, capsys):
+        from isoflop.cli.main import run
+
+        asked = ["predict", "muennighoff2023", "--params", "8.67B", "--tokens", "178B"]
+        assert run([*asked, "--given", "unique_tokens=44.5e9"]) == 0
+        assert "loss 2.207" in capsys.readouterr().out
+        assert run(asked) == 0
+        said = capsys.readouterr().out
+        assert "loss 2.192" in said
+        assert "Assumed: unique_tokens unlimited" in said

@@ -115,12 +115,12 @@ class Law:
         """
         return self._surface(self._point, {"params": params, "tokens": tokens, **others})
 
-    def predict_draws(self, params: ArrayLike, tokens: ArrayLike) -> FloatArray | None:
+    def predict_draws(self, params: ArrayLike, tokens: ArrayLike, **others: float) -> FloatArray | None:
         """Loss under every draw, shape (draws, ...inputs); None when the law has no draws."""
         if self.draws is None:
             return None
         N, D = np.broadcast_arrays(np.asarray(params, float), np.asarray(tokens, float))
-        return self._surface(self._columns(N.ndim), {"params": N, "tokens": D})
+        return self._surface(self._columns(N.ndim), {"params": N, "tokens": D, **others})
 
     def optimum(self, flops: ArrayLike) -> Optimum:
         """N*, D* and the loss there at a budget of C FLOPs, or at an array of budgets."""
@@ -142,6 +142,12 @@ class Law:
     def has_loss(self) -> bool:
         """Whether it says anything of the loss; an allocation does not, and its optima have a loss of NaN."""
         return bool(self.family.inputs)
+
+    def assumptions(self, *given: str) -> tuple[str, ...]:
+        """A sentence on the inputs that a question left out, beside those ``given``; none where there are none."""
+        left = [(name, value) for name, value in self.family.assumed.items() if name not in given]
+        said = ", ".join(f"{name} {'unlimited' if np.isinf(value) else f'{value:g}'}" for name, value in left)
+        return (f"Assumed: {said}.",) if said else ()
 
     @property
     def has_optimum(self) -> bool:

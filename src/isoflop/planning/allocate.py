@@ -165,7 +165,9 @@ def _doubt_notes(law: Law, intervals: Intervals | None) -> tuple[str, ...]:
 
 
 def _silent(law: Law) -> tuple[str, ...]:
-    return () if law.has_loss else ("It says how to split a budget, and nothing about the loss.",)
+    """What the law says nothing of, and what it took for granted."""
+    silent = () if law.has_loss else ("It says how to split a budget, and nothing about the loss.",)
+    return (*silent, *law.assumptions())
 
 
 def _times(ratio: float) -> str:

@@ -319,6 +319,13 @@ class TestDrawsOfTheDefaultLaw:
             middle, error = np.median(BESIROGLU.draws[name]), np.std(BESIROGLU.draws[name])
             assert abs(BESIROGLU.coefficients[name] - middle) < 0.5 * error, name
 
+    def test_they_are_a_fit_of_the_digitised_points(self, shared_data):  # studies/default_law.py
+        runs = iso.read_runs(shared_data / "chinchilla_epoch" / "runs.csv", where="epoch_outlier_excluded == False")
+        fit = iso.fit(runs, "chinchilla", draws=4000, seed=0)
+        for name, column in BESIROGLU.draws.items():
+            np.testing.assert_allclose(np.sort(fit.law.draws[name]), np.sort(column), rtol=1e-3)
+        assert fit.law.form_error.scale == pytest.approx(BESIROGLU.form_error.scale, rel=1e-3)
+
     def test_a_plan_has_intervals(self):
         row = iso.plan("besiroglu2024", 5.76e23).rows[0]
         for span, value in ((row.intervals.params, row.params), (row.intervals.loss, row.loss)):

@@ -85,7 +85,7 @@ def _numbers(entry: Entry) -> list[str]:
     if isinstance(entry, Record):
         return [f"  {entry.formula}", *(f"  {name:<22} {_plain(value)}" for name, value in entry.constants.items())]
     numbers = [
-        f"  {one.name:<8} {entry.coefficients[one.name]!r:<20} {one.meaning}" for one in entry.family.coefficients
+        f"  {one.name:<8} {_plain(entry.coefficients[one.name]):<20} {one.meaning}" for one in entry.family.coefficients
     ]
     drawn = [] if entry.draws is None else [f"  and {len(next(iter(entry.draws.values())))} joint draws"]
     return [f"  {entry.family.formula}", *numbers, *drawn]
@@ -95,6 +95,9 @@ def _plain(value: Any) -> str:
     """A constant, a row or a set of them on one line."""
     if isinstance(value, dict):
         return ", ".join(f"{key} {_plain(one)}" for key, one in value.items())
+    if isinstance(value, str):
+        return value
     if isinstance(value, list):
         return "[" + ", ".join(_plain(one) for one in value) + "]"
-    return str(value)
+    short = f"{value:g}"
+    return short if float(short) == value else repr(value)

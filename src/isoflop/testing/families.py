@@ -39,6 +39,7 @@ class FamilyContract:
         assert self.family.reference
         assert len(set(self.family.names)) == len(self.family.names)
         assert all(coefficient.meaning for coefficient in self.family.coefficients)
+        assert set(self.family.assumed) <= set(self.family.inputs)
 
     def test_true_coefficients_lie_within_their_bounds(self) -> None:
         for coefficient in self.family.coefficients:

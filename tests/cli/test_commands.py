@@ -101,9 +101,9 @@ def test_where_selects_rows(planted: Path, capsys: pytest.CaptureFixture[str]) -
 
 
 def test_strict_exits_5_when_there_is_a_caution(planted: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    words = ["fit", str(planted), "--params-column", "n", "--draws", "200"]
+    words = ["fit", str(planted), "--params-column", "n", "--draws", "0"]
     status = answer(words, capsys)["verdict"]["status"]
-    assert status == "caution"  # A with alpha, B with beta: always collinear on this design
+    assert status == "caution"  # without draws there are no intervals
     assert run([*words, "--strict"]) == 5
     out, err = capsys.readouterr()
     assert "Chinchilla fit" in out

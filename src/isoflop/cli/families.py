@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeVar
 
 from isoflop.errors import UsageError
 from isoflop.laws import Family, family, family_from_file
+
+Given = TypeVar("Given")
 
 
 def read_family(words: str) -> Family:
@@ -44,7 +47,7 @@ def _numbers(words: Sequence[str], option: str, remedy: str) -> dict[str, float]
             equals = ""
         if not equals:
             raise UsageError(f"{option} {word}: {remedy}.")
-    return numbers
+    return _once(option, words, numbers)
 
 
 def read_priors(words: Sequence[str]) -> dict[str, tuple[float, float]]:
@@ -61,4 +64,10 @@ def read_priors(words: Sequence[str]) -> dict[str, tuple[float, float]]:
             priors[name.strip()] = float(mean), float(deviation)
         except ValueError:
             raise UsageError(f"--prior {word}: give a coefficient, a mean and a deviation, as in E=1.7+-0.1.") from None
-    return priors
+    return _once("--prior", words, priors)
+
+
+def _once(option: str, words: Sequence[str], read: dict[str, Given]) -> dict[str, Given]:
+    if len(read) < len(words):
+        raise UsageError(f"{option} names a coefficient twice ({', '.join(words)}); give each once.")
+    return read

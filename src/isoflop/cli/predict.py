@@ -9,12 +9,12 @@ import typer
 
 from isoflop import fitting
 from isoflop.cli.families import read_inputs
+from isoflop.cli.table import FlopsColumn, Json, LossColumn, ParamsColumn, TokensColumn, Where, read_table
 from isoflop.errors import UsageError
 from isoflop.planning import find_law, flops_for
 from isoflop.planning import plan as plan_budget
 from isoflop.planning import predict as predict_loss
 from isoflop.quantities import read_params, read_tokens
-from isoflop.runs import read_runs
 
 
 def predict(
@@ -28,7 +28,12 @@ def predict(
         list[str] | None, typer.Option(help="A further input of the law, as in unique_tokens=3e11; may be repeated.")
     ] = None,
     level: Annotated[float, typer.Option(help="Level of the interval.")] = 0.9,
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    where: Where = None,
+    params_column: ParamsColumn = None,
+    tokens_column: TokensColumn = None,
+    loss_column: LossColumn = None,
+    flops_column: FlopsColumn = None,
+    json: Json = False,
 ) -> None:
     """Predict a loss with its interval, or the compute for one."""
     if Path(law).exists() and Path(law).suffix.lower() != ".toml":
@@ -36,10 +41,13 @@ def predict(
             raise UsageError(
                 f"{law} is a table of runs: give --params and --tokens, or fit a law of it (isoflop fit -o)."
             )
-        read = read_runs(law)
+        columns = {"params": params_column, "tokens": tokens_column, "loss": loss_column, "flops": flops_column}
+        read = read_table(Path(law), where, **columns)
         beyond = fitting.pooled(read, read_params(params).value, read_tokens(tokens).value, level=level)
         typer.echo(beyond.to_json() if json else str(beyond))
         return
+    if any((where, params_column, tokens_column, loss_column, flops_column)):
+        raise UsageError(f"{law} is a law: --where and the columns are for a table of runs.")
     found = find_law(law)
     if target_loss is not None:
         if params or tokens:

@@ -122,7 +122,15 @@ def _coefficients(section: Mapping[str, Any], family: Family, where: str) -> dic
     missing = [name for name in family.names if name not in section]
     if missing:
         raise UsageError(f"{where} lacks the coefficient {', '.join(missing)} of the family {family.name}.")
-    return {name: _number(section[name], name, where) for name in family.names}
+    values = {name: _number(section[name], name, where) for name in family.names}
+    for coefficient in family.coefficients:
+        value = values[coefficient.name]
+        if not coefficient.lower <= value <= coefficient.upper:
+            raise UsageError(
+                f"{where} says {coefficient.name} = {value:g}; in the family {family.name} it lies between "
+                f"{coefficient.lower:g} and {coefficient.upper:g}."
+            )
+    return values
 
 
 def conventions(table: Mapping[str, Any], where: str) -> Conventions:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -59,17 +60,33 @@ def predict(law: Law, params: float, tokens: float, level: float = 0.9, **others
     cautions = [*law.assumptions(*others), *law.caveats]
     if draws is None:
         note = "no interval: the law has no joint draws; a law that you fit has them."
-        return Prediction(law.id, params, tokens, loss, None, None, level, (note, *cautions))
+        return Prediction(law.id, params, tokens, loss, None, None, level, (*beyond(law, flops), note, *cautions))
     low, high = (float(edge) for edge in np.quantile(draws, [(1 - level) / 2, (1 + level) / 2]))
-    interval, notes = (low, high), cautions
+    interval, notes = (low, high), [*beyond(law, flops), *cautions]
     if law.form_error is not None:
         width = float(law.form_error.half_width(flops, level))
         interval = min(low, loss * float(np.exp(-width))), max(high, loss * float(np.exp(width)))
         share = 1 - (high - low) / (interval[1] - interval[0])
         if flops > law.form_error.flops:
-            far = f"{format_flops(flops)} FLOPs is {flops / law.form_error.flops:.2g} times the largest run"
-            notes.insert(0, f"{far}; {share:.0%} of the width is the error of the form, the rest noise.")
+            notes.insert(1, f"{share:.0%} of the width is the error of the form, the rest noise.")
     return Prediction(law.id, params, tokens, loss, interval, (low, high), level, tuple(notes))
+
+
+def beyond(law: Law, flops: float) -> tuple[str, ...]:
+    """How far 6 N D lies outside what the law was fitted on; nothing where it lies within or nobody knows."""
+    unread = [name for name in ("params", "tokens") if name not in law.family.inputs]
+    if unread:
+        read = " and ".join(law.family.inputs)
+        return (f"it reads {read} alone: its loss is that of the {' and '.join(unread)} it was fitted at.",)
+    span = law.fitted_range.flops
+    if span is None or span[0] <= flops <= span[1]:
+        return ()
+    far, edge = (
+        (flops / span[1], "times the largest") if flops > span[1] else (span[0] / flops, "times below the least")
+    )
+    return (
+        f"{format_flops(flops)} FLOPs is {far:.2g} {edge} run it was fitted on; the form is assumed to hold there.",
+    )
 
 
 def flops_for(law: Law, loss: float) -> float:
@@ -82,6 +99,8 @@ def flops_for(law: Law, loss: float) -> float:
     """
     if not law.has_loss:
         raise DataError(f"the law {law.id} says nothing about the loss: it can be planned with, by a budget.")
+    if not (math.isfinite(loss) and loss > 0):
+        raise UsageError(f"the loss {loss:g} is no loss: give a positive number such as 2.1.")
     low, high = 0.0, 100.0  # ln C: no network is trained outside 1 to e^100 FLOPs
     if float(law.optimum(np.exp(high)).loss) > loss or float(law.optimum(1.0).loss) < loss:
         raise DataError(f"the law {law.id} never reaches a loss of {loss:g} at its optimum; ask for one above its E.")

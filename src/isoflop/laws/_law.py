@@ -172,18 +172,23 @@ class Law:
         if unknown:
             raise DataError(f"the law {self.id} does not know {unknown[0]}: it reads {', '.join(self.family.inputs)}.")
         missing = [name for name in self.family.inputs if name not in given]
-        if missing:
-            knows = "the compute-optimal frontier" if missing == ["flops"] else f"the loss along {', '.join(missing)}"
+        if missing == ["flops"]:
             raise DataError(
-                f"the law {self.id} knows only {knows}, not the loss at any N and D; "
+                f"the law {self.id} knows only the compute-optimal frontier, not the loss at any N and D; "
                 "ask for its optimum at a budget, or fit a surface in N and D (--approach 3)."
             )
+        if missing:
+            said = " ".join(f"--given {name}=..." for name in missing)
+            raise DataError(f"the law {self.id} also needs {', '.join(missing)}: give it by name, as in {said}.")
         return self.family.loss(theta, {name: given[name] for name in self.family.inputs})
 
     def _optimum(self, theta: Coefficients, flops: FloatArray) -> Optimum:
         best = self.family.optimum(theta, flops)
         if best is None:
-            raise DataError(f"the family {self.family.name} of the law {self.id} has no closed-form optimum.")
+            raise DataError(
+                f"the family {self.family.name} of the law {self.id} has no closed-form optimum; "
+                "isoflop predict asks the law for a loss."
+            )
         N, D = best
         if not self.has_loss:
             return Optimum(params=N, tokens=D, loss=np.full(np.shape(N), np.nan))

@@ -54,7 +54,7 @@ def test_plan_takes_laws_in_the_order_asked(capsys: pytest.CaptureFixture[str]) 
 def test_laws(capsys: pytest.CaptureFixture[str]) -> None:
     table = answer(["laws"], capsys)
     assert table["schema"] == "isoflop.laws/1"
-    assert tuple(law["id"] for law in table["laws"]) == catalogue()
+    assert {law["id"] for law in table["laws"]} > set(catalogue())
     assert run(["laws", "hoffmann2022"]) == 0
     page = capsys.readouterr().out
     # The constants that the paper's TeX source carries, not the rounded ones of its equation 10.

@@ -12,8 +12,11 @@ Given = TypeVar("Given")
 
 
 def read_family(words: str) -> Family:
-    """A family by name, or from a file of the user's as FILE.py:NAME."""
-    return family_from_file(words) if ":" in words else family(words)
+    """A family by name, or from a file of the user's as FILE.py:NAME; one that can be fitted."""
+    found = family_from_file(words) if ":" in words else family(words)
+    if not found.fitted:
+        raise UsageError(f"the family {found.name} is here for its published constants and is not fitted; fit another.")
+    return found
 
 
 def read_pins(words: Sequence[str]) -> dict[str, float]:
@@ -22,16 +25,29 @@ def read_pins(words: Sequence[str]) -> dict[str, float]:
     >>> read_pins(["E=1.69"])
     {'E': 1.69}
     """
-    pinned = {}
+    return _numbers(words, "--pin", "give a coefficient and a number, as in E=1.69")
+
+
+def read_inputs(words: Sequence[str]) -> dict[str, float]:
+    """What ``--given unique_tokens=3e11`` holds.
+
+    >>> read_inputs(["experts=64"])
+    {'experts': 64.0}
+    """
+    return _numbers(words, "--given", "give an input of the law and a number, as in unique_tokens=3e11")
+
+
+def _numbers(words: Sequence[str], option: str, remedy: str) -> dict[str, float]:
+    numbers = {}
     for word in words:
         name, equals, number = word.partition("=")
         try:
-            pinned[name.strip()] = float(number)
+            numbers[name.strip()] = float(number)
         except ValueError:
             equals = ""
         if not equals:
-            raise UsageError(f"--pin {word}: give a coefficient and a number, as in E=1.69.")
-    return _once("--pin", words, pinned)
+            raise UsageError(f"{option} {word}: {remedy}.")
+    return _once(option, words, numbers)
 
 
 def read_priors(words: Sequence[str]) -> dict[str, tuple[float, float]]:

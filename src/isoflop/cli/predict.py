@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from isoflop import fitting
+from isoflop.cli.families import read_inputs
 from isoflop.cli.table import FlopsColumn, Json, LossColumn, ParamsColumn, TokensColumn, Where, read_table
 from isoflop.errors import UsageError
 from isoflop.planning import find_law, flops_for
@@ -23,6 +24,9 @@ def predict(
     params: Annotated[str | None, typer.Option(help='Parameters, as in "7B".')] = None,
     tokens: Annotated[str | None, typer.Option(help='Training tokens, as in "2T".')] = None,
     target_loss: Annotated[float | None, typer.Option(help="Ask for the compute that reaches this loss.")] = None,
+    given: Annotated[
+        list[str] | None, typer.Option(help="A further input of the law, as in unique_tokens=3e11; may be repeated.")
+    ] = None,
     level: Annotated[float, typer.Option(help="Level of the interval.")] = 0.9,
     where: Where = None,
     params_column: ParamsColumn = None,
@@ -53,5 +57,5 @@ def predict(
         return
     if params is None or tokens is None:
         raise UsageError("give --params and --tokens, or --target-loss.")
-    said = predict_loss(found, read_params(params).value, read_tokens(tokens).value, level)
+    said = predict_loss(found, read_params(params).value, read_tokens(tokens).value, level, **read_inputs(given or []))
     typer.echo(said.to_json() if json else str(said))

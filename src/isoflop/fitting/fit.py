@@ -120,6 +120,11 @@ def _check_numbers(approach: object, draws: int, level: float, seed: int) -> Non
 
 
 def _check(question: Question) -> None:
+    if not question.family.fitted:
+        raise UsageError(
+            f"the family {question.family.name} is here for its published constants and is not fitted; fit chinchilla, "
+            "or a family of your own (--family FILE.py:NAME)."
+        )
     if question.objective not in OBJECTIVES:
         raise UnknownName.among("objective", question.objective, OBJECTIVES)
     if not 0 < question.delta < 1:

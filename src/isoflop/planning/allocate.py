@@ -66,17 +66,22 @@ def _row(law: Law, flops: float, level: float) -> PlanRow:
         law=law.id,
         params=float(best.params),
         tokens=float(best.tokens),
-        loss=float(best.loss),
+        loss=float(best.loss) if law.has_loss else None,
         intervals=intervals,
         times_largest_run=None if largest is None else flops / largest,
         conventions=law.conventions,
-        notes=(*_range_notes(law, flops, intervals is not None), *_doubt_notes(law, intervals), *law.caveats),
+        notes=(
+            *_range_notes(law, flops, intervals is not None),
+            *_doubt_notes(law, intervals),
+            *_silent(law),
+            *law.caveats,
+        ),
     )
 
 
 def _refuse_no_number(law: Law, flops: float, best: Optimum, intervals: Intervals | None) -> None:
     """A law file may say anything, exponents that cancel among it."""
-    numbers = [float(best.params), float(best.tokens), float(best.loss)]
+    numbers = [float(best.params), float(best.tokens), float(best.loss) if law.has_loss else 1.0]
     if intervals is not None:
         numbers += [*intervals.params, *intervals.tokens, *intervals.loss]
     if not all(math.isfinite(number) and number > 0 for number in numbers):
@@ -88,7 +93,7 @@ def _refuse_no_number(law: Law, flops: float, best: Optimum, intervals: Interval
 
 def _intervals(law: Law, flops: float, level: float) -> Intervals | None:
     """Each draw is asked the whole question; quantiles come last, so that what moves together stays together."""
-    draws = law.optimum_draws(flops)
+    draws = law.optimum_draws(flops) if law.has_loss else None
     if draws is None:
         return None
     params, tokens, loss = (_span(values, level) for values in (draws.params, draws.tokens, draws.loss))
@@ -157,6 +162,12 @@ def _doubt_notes(law: Law, intervals: Intervals | None) -> tuple[str, ...]:
             "the rest is noise. The intervals of parameters and tokens hold noise alone."
         )
     return tuple(notes)
+
+
+def _silent(law: Law) -> tuple[str, ...]:
+    """What the law says nothing of, and what it took for granted."""
+    silent = () if law.has_loss else ("It says how to split a budget, and nothing about the loss.",)
+    return (*silent, *law.assumptions())
 
 
 def _times(ratio: float) -> str:

@@ -44,8 +44,10 @@ class Prediction:
         )
 
 
-def predict(law: Law, params: float, tokens: float, level: float = 0.9) -> Prediction:
+def predict(law: Law, params: float, tokens: float, level: float = 0.9, **others: float) -> Prediction:
     """The loss of N parameters trained on D tokens, with what noise and form leave of doubt.
+
+    ``others`` are further inputs of the law by name, such as ``unique_tokens``.
 
     >>> import isoflop as iso
     >>> round(predict(iso.law("besiroglu2024"), 70e9, 1.4e12).loss, 4)
@@ -53,13 +55,14 @@ def predict(law: Law, params: float, tokens: float, level: float = 0.9) -> Predi
     """
     if not 0 < level < 1:
         raise UsageError(f"the level {level:g} is not a share between 0 and 1; write 0.9 for a 90 % interval.")
-    loss, flops = float(law.predict(params, tokens)), 6 * params * tokens
-    draws = law.predict_draws(params, tokens)
+    loss, flops = float(law.predict(params, tokens, **others)), 6 * params * tokens
+    draws = law.predict_draws(params, tokens, **others)
+    cautions = [*law.assumptions(*others), *law.caveats]
     if draws is None:
         note = "no interval: the law has no joint draws; a law that you fit has them."
-        return Prediction(law.id, params, tokens, loss, None, None, level, (*beyond(law, flops), note))
+        return Prediction(law.id, params, tokens, loss, None, None, level, (*beyond(law, flops), note, *cautions))
     low, high = (float(edge) for edge in np.quantile(draws, [(1 - level) / 2, (1 + level) / 2]))
-    interval, notes = (low, high), [*beyond(law, flops), *law.caveats]
+    interval, notes = (low, high), [*beyond(law, flops), *cautions]
     if law.form_error is not None:
         width = float(law.form_error.half_width(flops, level))
         interval = min(low, loss * float(np.exp(-width))), max(high, loss * float(np.exp(width)))
@@ -94,6 +97,8 @@ def flops_for(law: Law, loss: float) -> float:
     >>> round(float(law.optimum(flops_for(law, 2.0)).loss), 9)
     2.0
     """
+    if not law.has_loss:
+        raise DataError(f"the law {law.id} says nothing about the loss: it can be planned with, by a budget.")
     if not (math.isfinite(loss) and loss > 0):
         raise UsageError(f"the loss {loss:g} is no loss: give a positive number such as 2.1.")
     low, high = 0.0, 100.0  # ln C: no network is trained outside 1 to e^100 FLOPs

@@ -39,7 +39,7 @@ class Intervals:
 
 @dataclass(frozen=True)
 class PlanRow:
-    """What one law advises: N*, D* and the loss there.
+    """What one law advises: N*, D* and the loss there, None for a law that says nothing about it.
 
     ``intervals`` is None for a law without draws; ``times_largest_run`` is the budget over the largest
     run that the law was fitted on, None where that is not known. ``notes`` each say what to do.
@@ -48,7 +48,7 @@ class PlanRow:
     law: str
     params: float
     tokens: float
-    loss: float
+    loss: float | None
     intervals: Intervals | None
     times_largest_run: float | None
     conventions: Conventions
@@ -77,7 +77,7 @@ class PlanRow:
             format_si(self.params),
             format_si(self.tokens),
             f"{self.tokens_per_param:.1f}",
-            f"{self.loss:.3f}",
+            "-" if self.loss is None else f"{self.loss:.3f}",
         )
 
     def interval_cells(self, level: float) -> tuple[str, ...] | None:

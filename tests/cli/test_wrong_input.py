@@ -224,7 +224,7 @@ def test_an_interrupt_exits_130(here: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=here, check=False)
     assert done.returncode == 130
-    assert done.stderr == "isoflop: interrupted; what was finished is kept, and the same command goes on.\n"
+    assert done.stderr == "isoflop: interrupted; a study keeps what was finished, and the same command goes on.\n"
 
 
 @pytest.mark.skipif(not Path("/proc/self").exists(), reason="no /proc on this system")

@@ -104,7 +104,7 @@ def run(words: Sequence[str], debug: bool = False) -> int:
     except (KeyboardInterrupt, typer.Abort):
         code = Interrupted.exit_code
     if code == Interrupted.exit_code:  # newer versions of typer turn Ctrl-C into the code alone
-        return _fail("interrupted; what was finished is kept, and the same command goes on.", code, debug)
+        return _fail("interrupted; a study keeps what was finished, and the same command goes on.", code, debug)
     return int(code or 0)
 
 

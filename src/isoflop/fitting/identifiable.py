@@ -10,7 +10,7 @@ from isoflop.runs import Runs
 
 RAY = 0.1
 """Runs within 10 % of one line in (ln N, ln D) are one ray: N's effect cannot be told from D's."""
-NARROW = 1.5
+NARROW = 2.5
 """Below this factor between the ends of an axis, its values are too close to show anything."""
 SAME_LEVEL = 0.01
 """Values of N or D within 1 % are one."""
@@ -30,18 +30,23 @@ def one_ray(runs: Runs) -> Note | None:
     spread = np.linalg.svd(points, compute_uv=False) / np.sqrt(len(runs))
     if spread[-1] > RAY:
         return None
-    for name, axis in (("N", runs.params), ("D", runs.tokens)):
-        if (fold := float(axis.max() / axis.min())) < NARROW:
-            return Note(
-                "one_ray",
-                f"{name} varies by a factor of {fold:.3g} only: what it does to the loss cannot be "
-                f"seen; add runs at other values of {name}.",
-            )
     return Note(
         "one_ray",
         "all runs lie on one line in (ln N, ln D): what N does cannot be told from what D does; "
         "add runs at a second budget or another D/N.",
     )
+
+
+def narrow(runs: Runs) -> Note | None:
+    """Refuse an axis whose values lie so close that noise and exponent cannot be told apart."""
+    for name, axis in (("N", runs.params), ("D", runs.tokens)):
+        if (fold := float(axis.max() / axis.min())) < NARROW:
+            return Note(
+                "too_few_levels",
+                f"{name} varies by a factor of {fold:.3g} only: what it does to the loss cannot be "
+                f"seen; add runs at other values of {name}.",
+            )
+    return None
 
 
 def too_few_levels(runs: Runs) -> Note | None:

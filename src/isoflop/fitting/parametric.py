@@ -309,7 +309,7 @@ def _impossible(runs: Runs, question: Question) -> Note | None:
     if note := diagnose.one_loss(runs):
         return note
     if {"params", "tokens"} <= set(question.family.inputs):
-        return identifiable.one_ray(runs) or identifiable.too_few_levels(runs)
+        return identifiable.narrow(runs) or identifiable.one_ray(runs) or identifiable.too_few_levels(runs)
     for name, column in inputs_of(runs, question.family).items():
         if note := identifiable.too_few_values(name, column):
             return note

@@ -260,6 +260,15 @@ def format_flops(value: float, digits: int = 3) -> str:
     return _short(value, digits)
 
 
+def format_number(value: float, digits: int = 6) -> str:
+    """Any number to so many significant digits, as a person writes it.
+
+    >>> format_number(46080.0), format_number(1122048.0, 3), format_number(1e24)
+    ('46080', '1122050', '1e24')
+    """
+    return _short(value, digits)
+
+
 def format_si(value: float, digits: int = 3) -> str:
     """Parameters or tokens to so many significant digits, with K, M, B or T.
 

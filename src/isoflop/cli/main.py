@@ -28,6 +28,7 @@ COMMANDS = {
     "predict": "Predict a loss with its interval, or the compute for one.",
     "plan": "Split a compute budget between parameters and tokens.",
     "laws": "List the published laws, or show one.",
+    "hardware": "List accelerators: dense peaks, memory, dated prices; or one.",
 }
 
 

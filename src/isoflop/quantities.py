@@ -264,7 +264,7 @@ def format_number(value: float, digits: int = 6) -> str:
     """Any number to so many significant digits, as a person writes it.
 
     >>> format_number(46080.0), format_number(1122048.0, 3), format_number(1e24)
-    ('46080', '1122050', '1e24')
+    ('46080', '1.12e6', '1e24')
     """
     return _short(value, digits)
 

@@ -57,7 +57,7 @@ def _row(one: Accelerator) -> tuple[str, ...]:
         f"{one.peak[one.dtype] / 1e12:.4g}{_doubt(one.source.verified)}",
         one.dtype,
         f"{one.memory_gigabytes:g}",
-        f"{one.bandwidth_bytes_per_second / 1e12:.3g}",
+        f"{one.bandwidth_bytes_per_second / 1e12:.4g}",
         "-" if one.watts is None else f"{one.watts:g}",
         "-" if price is None else f"{price.typical:.2f}{_doubt(price.verified)}",
         "" if price is None else price.date,

@@ -16,13 +16,13 @@ import re
 from dataclasses import dataclass
 from typing import NoReturn
 
-from isoflop.errors import QuantityError
+from isoflop.errors import QuantityError, UnknownName
 from isoflop.hardware._accelerator import DTYPES, SPELLED_OUT, Accelerator
 from isoflop.hardware._catalogue import accelerator, is_accelerator
 from isoflop.hardware.cost import Cluster
-from isoflop.quantities import FLAGS, NUMBER, Quantity, format_usd, read_flops, read_time, read_usd
+from isoflop.quantities import FLAGS, NUMBER, Quantity, format_number, format_usd, read_flops, read_time, read_usd
 
-CLAUSE = re.compile(r"\s+(for|on|in|at|with)\s+|\s*(@)\s*", FLAGS)
+CLAUSE = re.compile(r"\s+(for|on|in|at|with)(?:\s+|$)|\s*(@)\s*", FLAGS)
 NAMED = {"for": "a time", "on": "hardware", "in": "a number format", "mfu": "an MFU", "price": "a price"}
 DEVICES = re.compile(rf"(?P<number>{NUMBER})(?P<suffix>k?)(?P<times>\s*[x×*]\s*|\s+)(?P<name>[a-z0-9].*)", FLAGS)
 DEVICE_HOURS = re.compile(
@@ -30,7 +30,7 @@ DEVICE_HOURS = re.compile(
     r"(?P<unit>h|hrs?|hours?|days?|weeks?|months?|years?)",
     FLAGS,
 )
-RATE = re.compile(r"(?P<rate>\S+\s*flops?/s(?:ec|econd)?)\s*(?P<dtype>[a-z][a-z0-9]*)?", FLAGS)
+RATE = re.compile(r"(?P<rate>\S+?\s*[kmgtpezy]?flops?/s(?:ec|econd)?)\s*(?P<dtype>[a-z][a-z0-9]*)?", FLAGS)
 COMPUTE = re.compile(r"[kmgtpezy]?(?:flops?|f)(?:/s\w*)?|[kmgtpezy]flops?.*", FLAGS)
 SHARE = re.compile(rf"(?:mfu\s*(?:of\s*)?)?(?P<number>{NUMBER})\s*(?P<percent>%)?(?P<mfu>\s*mfu)?", FLAGS)
 PRICE = re.compile(r"(?P<usd>.+?)\s*(?:/|\s+per\s+|\s+an?\s+)\s*(?P<unit>.+)", FLAGS)
@@ -38,6 +38,7 @@ PER_HOUR = re.compile(r"(?:(?P<name>.+?)[\s-])?(?:h|hr|hour)", FLAGS)
 ANY_DEVICE = ("gpu", "tpu", "device", "accelerator", "card", "chip")
 LARGE = {"": 1.0, "k": 1e3, "thousand": 1e3, "m": 1e6, "million": 1e6}
 LEAST_SHARE = 0.01
+MOST_DEVICES = 1e9
 
 EXAMPLES = "64xH100 for 30 days, $2M on H100, or 100k H100-hours"
 
@@ -66,10 +67,10 @@ class Budget:
 def read_budget(text: str | float) -> Budget:
     """Read a budget: an amount of compute, devices for a time, money, device-hours.
 
-    Raises QuantityError or UnknownName, with one sentence, for anything else.
+    Raises UsageError (QuantityError, UnknownName), with one sentence, for anything else.
 
-    >>> read_budget("8xH100 for 30 days @ 40%").reading
-    '8xH100 for 30 days @ 40% = 8.20647e21 FLOPs (8 h100-sxm x 720 hours = 5760 device-hours, 989.4 TFLOP/s dense bf16, 40 % MFU; $2.95 per device-hour, typical of 2026-05 (default), makes $17.0K)'
+    >>> read_budget("10 EFLOP/s FP16 @ 40% for 64 days").reading
+    '10 EFLOP/s FP16 @ 40% for 64 days = 2.21184e25 FLOPs (1e19 FLOP/s fp16 x 5529600 s x 40 % MFU)'
     >>> f"{read_budget('$1M on H100').flops:.3g}"
     '4.83e23'
     """
@@ -80,6 +81,8 @@ def read_budget(text: str | float) -> Budget:
     words = list(zip(rest[0::3], rest[1::3], rest[2::3], strict=True))
     if _is_money(head):
         return _of_money(seen, read_usd(head), _clauses(seen, words))
+    if re.match(r"\d+,\d", head):
+        _refuse(seen, "has a comma in its number", "write digits alone, as in 1024 or 1_000_000")
     hours = DEVICE_HOURS.fullmatch(head)
     if hours and not COMPUTE.fullmatch(hours["name"]):
         return _of_device_hours(seen, hours, _clauses(seen, words))
@@ -89,6 +92,9 @@ def read_budget(text: str | float) -> Budget:
     rate = RATE.fullmatch(head)
     if rate and (rate["dtype"] or any(word != "for" for word in (one or two for one, two, _ in words))):
         return _of_rate(seen, rate, _clauses(seen, words))
+    strays = [key for key in _clauses(seen, words) if key != "for"]
+    if strays:
+        _refuse(seen, f"gives {NAMED[strays[0]]}, and {head!r} is neither money nor hardware", f"write {EXAMPLES}")
     return _of_compute(read_flops(seen))
 
 
@@ -134,10 +140,10 @@ def _of_devices(seen: str, devices: re.Match[str], clauses: dict[str, str]) -> B
     cluster = _cluster(seen, one, count, clauses)
     time = read_time(clauses["for"])
     hours = time.value / 3600
-    said = f"{count} {one.id} x {hours:.6g} hours"
+    said = f"{count} {one.id} x {format_number(hours)} hours"
     if time.reading != clauses["for"]:
         said += f" ({time.reading})"
-    return _budget(seen, f"{said} = {count * hours:.6g} device-hours", cluster, count * hours)
+    return _budget(seen, f"{said} = {format_number(count * hours)} device-hours", cluster, count * hours)
 
 
 def _of_device_hours(seen: str, match: re.Match[str], clauses: dict[str, str]) -> Budget:
@@ -149,7 +155,7 @@ def _of_device_hours(seen: str, match: re.Match[str], clauses: dict[str, str]) -
     hours = read_time(f"1 {match['unit']}").value / 3600
     device_hours = _number(seen, match["number"]) * LARGE[(match["suffix"] or "").lower()] * hours
     cluster = _cluster(seen, one, None, clauses)
-    return _budget(seen, f"{device_hours:.6g} device-hours of {one.id}", cluster, device_hours)
+    return _budget(seen, f"{format_number(device_hours)} device-hours of {one.id}", cluster, device_hours)
 
 
 def _of_money(seen: str, money: Quantity, clauses: dict[str, str]) -> Budget:
@@ -170,9 +176,9 @@ def _of_money(seen: str, money: Quantity, clauses: dict[str, str]) -> Budget:
         remedy = f"give yours, as in {seen} at $1.50 per {one.id}-hour"
         _refuse(seen, f"needs a price for {one.id}, and there is none here", remedy)
     device_hours = cluster.device_hours_for(money.value)
-    said = f"{money.reading} / {cluster.say_price()} = {device_hours:.6g} device-hours of {one.id}"
+    said = f"{money.reading} / {cluster.say_price()} = {format_number(device_hours)} device-hours of {one.id}"
     if count is not None:
-        said += f", {device_hours / count:.6g} hours on {count}"
+        said += f", {format_number(device_hours / count)} hours on {count}"
     return _budget(seen, said, cluster, device_hours, money.value)
 
 
@@ -189,7 +195,7 @@ def _of_rate(seen: str, rate: re.Match[str], clauses: dict[str, str]) -> Budget:
     amount = read_flops(f"{rate['rate']} for {clauses['for']}")
     share = _share(seen, clauses["mfu"]) if "mfu" in clauses else None
     flops = _finite(seen, amount.value * (share or 1.0))
-    per_second = f"{amount.value / time.value:.6g}".replace("e+", "e")
+    per_second = format_number(amount.value / time.value)
     of = f" x {100 * share:.6g} % MFU" if share else ""
     label = f" {dtype}" if dtype else ""
     said = f"{per_second} FLOP/s{label} x {time.value:.9g} s{of}"
@@ -210,7 +216,7 @@ def _budget(seen: str, said: str, cluster: Cluster, device_hours: float, usd: fl
     flops = _finite(seen, device_hours * cluster.flops_per_device_hour)
     factors = f"{said}, {cluster.say_rate()}, {cluster.say_mfu()}"
     if usd is None and cluster.price is not None:
-        usd = device_hours * cluster.price
+        usd = _finite(seen, device_hours * cluster.price)
         factors += f"; {cluster.say_price()}, makes {format_usd(usd)}"
     hours = None if cluster.count is None else device_hours / cluster.count
     return Budget(flops, f"{seen} = {_flops(flops)} ({factors})", cluster, hours, usd, cluster.cautions())
@@ -221,19 +227,22 @@ def _devices(seen: str, match: re.Match[str]) -> tuple[int, Accelerator]:
     count, name = _number(seen, match["number"]) * LARGE[match["suffix"].lower()], match["name"]
     if not is_accelerator(name) and re.match(rf"{NUMBER}\s*[x×*]", name, FLAGS):
         _refuse(seen, "multiplies more than once", "write the number of devices in all, as in 32xH100")
-    if hours := re.fullmatch(r"(.+?)[\s-](?:h|hrs?|hours?|days?)", name, FLAGS):
+    hours = re.fullmatch(r"(.+?)[\s-](?:h|hrs?|hours?)", name, FLAGS)
+    if hours and is_accelerator(hours[1]):
         of = f"{count:g} {hours[1]}-hours"
         _refuse(seen, "could count devices or device-hours", f"write {of}, or {count:g}x{hours[1]} for 30 days")
     first, _, more = name.partition(" ")
     if more and not is_accelerator(name) and is_accelerator(first):
         _refuse(seen, f"has {more!r} after the hardware", "put 'for' before a time, '@' before an MFU, 'in' before fp8")
-    if count != int(count):
-        _refuse(seen, f"asks for {count:g} devices", "give a whole number")
+    if count % 1 or count > MOST_DEVICES:
+        _refuse(seen, f"asks for {format_number(count)} devices", "give a whole number, of a billion at most")
     return int(count), _accelerator(name)
 
 
 def _accelerator(name: str) -> Accelerator:
     """By name; the plural counts, as in 64 H100s."""
+    if name.lower() in ANY_DEVICE:
+        raise UnknownName(f"{name!r} could be any of them; name the accelerator, as in 100k H100-hours.")
     bare = re.sub(r"\s+(?:gpus?|cards?|chips?)$", "", name, flags=FLAGS)
     singular = bare[:-1] if bare.lower().endswith("s") and not is_accelerator(bare) else bare
     return accelerator(singular if is_accelerator(singular) else bare)
@@ -296,7 +305,7 @@ def _number(seen: str, digits: str) -> float:
 
 def _finite(seen: str, flops: float) -> float:
     if not 0 < flops < math.inf:
-        _refuse(seen, "comes to no finite amount of compute", f"write {EXAMPLES}")
+        _refuse(seen, "comes to nothing, or to more than can be computed with", f"write {EXAMPLES}")
     return flops
 
 

@@ -68,8 +68,7 @@ def _isoflop(
 
 
 def _app() -> typer.Typer:
-    app = typer.Typer(cls=Commands, add_completion=False, rich_markup_mode=None)
-    app.callback()(_isoflop)
+    app = typer.Typer(cls=Commands, callback=_isoflop, add_completion=False, rich_markup_mode=None)
     for name, summary in COMMANDS.items():
         app.command(name, help=summary)(lambda: None)
     return app

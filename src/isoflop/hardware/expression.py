@@ -35,6 +35,7 @@ COMPUTE = re.compile(r"[kmgtpezy]?(?:flops?|f)(?:/s\w*)?|[kmgtpezy]flops?.*", FL
 SHARE = re.compile(rf"(?:mfu\s*(?:of\s*)?)?(?P<number>{NUMBER})\s*(?P<percent>%)?(?P<mfu>\s*mfu)?", FLAGS)
 PRICE = re.compile(r"(?P<usd>.+?)\s*(?:/|\s+per\s+|\s+an?\s+)\s*(?P<unit>.+)", FLAGS)
 PER_HOUR = re.compile(r"(?:(?P<name>.+?)[\s-])?(?:h|hr|hour)", FLAGS)
+DEVICE_WORD = re.compile(r"\s+(?:gpus?|cards?|chips?)$", FLAGS)
 ANY_DEVICE = ("gpu", "tpu", "device", "accelerator", "card", "chip")
 LARGE = {"": 1.0, "k": 1e3, "thousand": 1e3, "m": 1e6, "million": 1e6}
 LEAST_SHARE = 0.01
@@ -72,7 +73,7 @@ def read_budget(text: str | float) -> Budget:
     >>> read_budget("10 EFLOP/s FP16 @ 40% for 64 days").reading
     '10 EFLOP/s FP16 @ 40% for 64 days = 2.21184e25 FLOPs (1e19 FLOP/s fp16 x 5529600 s x 40 % MFU)'
     >>> f"{read_budget('$1M on H100').flops:.3g}"
-    '4.83e23'
+    '4.83e+23'
     """
     if not isinstance(text, str):
         return _of_compute(read_flops(text))
@@ -224,7 +225,8 @@ def _budget(seen: str, said: str, cluster: Cluster, device_hours: float, usd: fl
 
 def _devices(seen: str, match: re.Match[str]) -> tuple[int, Accelerator]:
     """How many of what "64xH100" is."""
-    count, name = _number(seen, match["number"]) * LARGE[match["suffix"].lower()], match["name"]
+    count = _number(seen, match["number"]) * LARGE[match["suffix"].lower()]
+    name = DEVICE_WORD.sub("", match["name"])
     if not is_accelerator(name) and re.match(rf"{NUMBER}\s*[x×*]", name, FLAGS):
         _refuse(seen, "multiplies more than once", "write the number of devices in all, as in 32xH100")
     hours = re.fullmatch(r"(.+?)[\s-](?:h|hrs?|hours?)", name, FLAGS)
@@ -243,7 +245,7 @@ def _accelerator(name: str) -> Accelerator:
     """By name; the plural counts, as in 64 H100s."""
     if name.lower() in ANY_DEVICE:
         raise UnknownName(f"{name!r} could be any of them; name the accelerator, as in 100k H100-hours.")
-    bare = re.sub(r"\s+(?:gpus?|cards?|chips?)$", "", name, flags=FLAGS)
+    bare = DEVICE_WORD.sub("", name)
     singular = bare[:-1] if bare.lower().endswith("s") and not is_accelerator(bare) else bare
     return accelerator(singular if is_accelerator(singular) else bare)
 

@@ -75,6 +75,8 @@ def loaded_after(statement: str) -> set[str]:
         ("from isoflop.cli.main import run; run(['--help'])", set()),
         ("from isoflop.cli.main import run; run(['plan', '1e24'])", {"numpy"}),
         ("from isoflop.cli.main import run; run(['laws'])", {"numpy"}),
+        ("from isoflop.cli.main import run; run(['hardware'])", set()),
+        ("from isoflop.hardware import read_budget; read_budget('64xH100 for 30 days')", set()),
         ("import isoflop as iso; iso.plan('besiroglu2024', 1e24); iso.Runs([1], [1], [1])", {"numpy"}),
         ("import isoflop; isoflop.fit", {"numpy", "scipy"}),
     ],

@@ -1,8 +1,9 @@
-"""Quantities as people write them: "1e24", "70B", "15T tokens", "3640 PF-days", "10 EFLOP/s for 64 days".
+"""Quantities as people write them: "1e24", "70B", "15T tokens", "3640 PF-days", "10 EFLOP/s for 64 days", "$2M".
 
 Two rules keep a budget from being off by a factor of a billion. B and T are 1e9 and 1e12 and count
-parameters or tokens; SI prefixes (k M G T P E Z Y) belong to FLOPs. And an amount (FLOPs) is never
-taken for a rate (FLOP/s). Whatever was read is echoed, so that a wrong reading is seen at once.
+parameters, tokens or dollars; SI prefixes (k M G T P E Z Y) belong to FLOPs. And an amount (FLOPs) is
+never taken for a rate (FLOP/s). Whatever was read is echoed, so that a wrong reading is seen at once.
+Accelerators and their prices are read by ``isoflop.hardware``.
 
 Printing lives here too, so that the whole project rounds by one rule.
 """
@@ -20,6 +21,9 @@ SI_PREFIXES = {"": 1.0, "k": 1e3, "m": 1e6, "g": 1e9, "t": 1e12, "p": 1e15, "e":
 COUNT_SUFFIXES = {"": 1.0, "k": 1e3, "m": 1e6, "b": 1e9, "t": 1e12}
 SECONDS = {"second": 1.0, "minute": 60.0, "hour": 3600.0, "day": 86400.0, "week": 604800.0}
 SECONDS |= {"s": 1.0, "sec": 1.0, "min": 60.0, "h": 3600.0, "hr": 3600.0, "d": 86400.0}
+# A year is 365.25 days, and a month a twelfth of it.
+SECONDS |= {"month": 30.4375 * 86400.0, "year": 365.25 * 86400.0}
+USD_SUFFIXES = COUNT_SUFFIXES | {"bn": 1e9, "thousand": 1e3, "million": 1e6, "billion": 1e9, "trillion": 1e12}
 
 # ASCII, or the Kelvin sign would be a kilo and "٣" a three.
 FLAGS = re.IGNORECASE | re.ASCII
@@ -33,17 +37,24 @@ RATE_FOR_A_TIME = re.compile(
     FLAGS,
 )
 COUNT = re.compile(r"(?P<suffix>[kmbt]?)\s*(?P<noun>params?|parameters?|tok|tokens?)?", FLAGS)
+TIME = re.compile(rf"(?P<times>{NUMBER})\s*(?P<time>[a-z]+)", FLAGS)
+USD = re.compile(
+    rf"(?P<sign>(?:us)?\$|usd)?\s*(?P<number>\d{{1,3}}(?:,\d{{3}})+(?:\.\d+)?|{NUMBER})"
+    r"\s*(?P<suffix>[kmbt]|bn|thousand|million|billion|trillion)?\s*(?P<word>usd|us dollars|dollars?)?",
+    FLAGS,
+)
 
 FLOPS_UNDERSTOOD = "1e24, 3.8e25 FLOPs, 1 ZFLOP, 3640 PF-days or 10 EFLOP/s for 64 days"
 COUNT_UNDERSTOOD = {
     "parameters": "7e9, 70B, 400M params or 1_000_000",
     "tokens": "1e12, 15T, 300B tokens or 1_000_000",
 }
+USD_UNDERSTOOD = "$2M, $500k, $1,500,000 or 2.5 million dollars"
 
 
 @dataclass(frozen=True)
 class Quantity:
-    """A number in base units (FLOPs, parameters, tokens) and how the text was read."""
+    """A number in base units (FLOPs, parameters, tokens, seconds, US dollars) and how the text was read."""
 
     value: float
     reading: str
@@ -102,6 +113,46 @@ def read_tokens(text: str | float) -> Quantity:
     return _read_count(text, "tokens")
 
 
+def read_time(text: str) -> Quantity:
+    """Read a length of time, in seconds; a month is 30.4375 days, and "m" is nothing.
+
+    >>> read_time("3 months")
+    Quantity(value=7889400.0, reading='3 months of 30.4375 days')
+    """
+    seen = " ".join(text.split())
+    match = TIME.fullmatch(seen)
+    if match is None:
+        _refuse(seen, "is not a length of time", "write 30 days, 12 hours or 3 months")
+    month = re.fullmatch("months?", match["time"], FLAGS)
+    return Quantity(_seconds(match["times"], match["time"], seen), seen + (" of 30.4375 days" if month else ""))
+
+
+def read_usd(text: str) -> Quantity:
+    """Read an amount of US dollars; M, in either case, is a million.
+
+    Raises QuantityError for a number without a currency, another currency, anything else.
+
+    >>> read_usd("$2M").reading, read_usd("2.5 million dollars").reading, read_usd("$2.10").reading
+    ('$2,000,000', '$2,500,000', '$2.10')
+    """
+    seen = " ".join(text.split())
+    match = USD.fullmatch(seen)
+    if match is None or (not match["sign"]) == (not match["word"]):
+        _refuse(seen, "is not an amount of US dollars", f"write {USD_UNDERSTOOD}")
+    scale = USD_SUFFIXES[(match["suffix"] or "").lower()]
+    number = _number(match["number"].replace(",", ""), seen)
+    value = _positive(number * scale, f"{seen!r}", "an amount of US dollars", USD_UNDERSTOOD)
+    return Quantity(value, _dollars(value))
+
+
+def _dollars(value: float) -> str:
+    """Dollars in full, so that an M that was misread is seen; to the cent where that is exact enough."""
+    if not 0.01 <= value < 1e15:
+        return f"${_short(value)}"
+    cents = f"{value:,.2f}".removesuffix(".00")
+    return f"${cents}" if math.isclose(float(cents.replace(",", "")), value, rel_tol=1e-6) else f"${_short(value)}"
+
+
 def _read_count(text: str | float, noun: str) -> Quantity:
     wanted, understood = f"a number of {noun}", COUNT_UNDERSTOOD[noun]
     if not isinstance(text, str):
@@ -151,7 +202,7 @@ def _seconds(times: str | None, unit: str, seen: str) -> float:
     name = unit.lower()
     seconds = SECONDS.get(name) or SECONDS.get(name.removesuffix("s"))
     if seconds is None:
-        _refuse(seen, f"has {unit!r} for a time", "write seconds, minutes, hours, days or weeks")
+        _refuse(seen, f"has {unit!r} for a time", "write seconds, minutes, hours, days, weeks, months or years")
     count = 1.0 if times is None else _number(times, seen)
     return _positive(count * seconds, f"the time in {seen!r}", "a time", "64 days or 12 hours")
 
@@ -209,6 +260,15 @@ def format_flops(value: float, digits: int = 3) -> str:
     return _short(value, digits)
 
 
+def format_number(value: float, digits: int = 6) -> str:
+    """Any number to so many significant digits, as a person writes it.
+
+    >>> format_number(46080.0), format_number(1122048.0, 3), format_number(1e24)
+    ('46080', '1.12e6', '1e24')
+    """
+    return _short(value, digits)
+
+
 def format_si(value: float, digits: int = 3) -> str:
     """Parameters or tokens to so many significant digits, with K, M, B or T.
 
@@ -217,6 +277,15 @@ def format_si(value: float, digits: int = 3) -> str:
     """
     scaled, suffix = _scaled(value, digits)
     return f"{scaled:#.{digits}g}".removesuffix(".") + suffix if suffix else _short(scaled, digits)
+
+
+def format_usd(value: float, digits: int = 3) -> str:
+    """US dollars: to the cent below a thousand, to so many significant digits above.
+
+    >>> format_usd(2.95), format_usd(2_070_605), format_usd(135_936)
+    ('$2.95', '$2.07M', '$136K')
+    """
+    return f"${value:.2f}" if 0.01 <= value < 999.995 else f"${format_si(value, digits)}"
 
 
 def format_error(value: float, half_width: float) -> str:

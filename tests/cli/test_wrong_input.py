@@ -137,6 +137,8 @@ CASES = [
     ("plan 1e24 --lawful", 2, "--lawful"),
     ("plan", 2, "BUDGET"),
     ("laws besirogul2024", 2, "did you mean 'besiroglu2024'"),
+    ("hardware h1000", 2, "did you mean 'h100-sxm'"),
+    ("hardware TPU", 2, "'TPU' could be tpu-v4, tpu-v5e"),
     ("pln 1e24", 2, "'pln'"),
     ("--loud", 2, "--loud"),
 ]

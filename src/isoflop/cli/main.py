@@ -18,18 +18,8 @@ import typer
 from typer.core import TyperGroup
 
 from isoflop.cli.arguments import UnreadableArgument, reworded, shield_negative_number
+from isoflop.cli.commands import COMMANDS
 from isoflop.errors import Interrupted, IsoflopError
-
-COMMANDS = {
-    "quickstart": "Train, fit and report a small isoFLOP study on this CPU.",
-    "fit": "Fit a scaling law to runs: verdict, coefficients, intervals.",
-    "compare": "Compare law families on runs larger than they were fitted to.",
-    "backtest": "Fit on the smaller budgets, predict the larger, say how wrong.",
-    "predict": "Predict a loss with its interval, or the compute for one.",
-    "plan": "Split a compute budget between parameters and tokens.",
-    "count": "Count a network: parameters, FLOPs, memory.",
-    "laws": "List the published laws, or show one.",
-}
 
 
 class Commands(TyperGroup):
@@ -68,8 +58,7 @@ def _isoflop(
 
 
 def _app() -> typer.Typer:
-    app = typer.Typer(cls=Commands, add_completion=False, rich_markup_mode=None)
-    app.callback()(_isoflop)
+    app = typer.Typer(cls=Commands, callback=_isoflop, add_completion=False, rich_markup_mode=None)
     for name, summary in COMMANDS.items():
         app.command(name, help=summary)(lambda: None)
     return app

@@ -36,7 +36,7 @@ def test_with_6nd_none_beats_the_closed_form_and_the_best_comes_close():
 def test_the_ordering_is_brute_force_among_all():
     found = architectures(LAW, 1e22, keep=10_000)
     lowest = min(candidate.loss for candidate in found)
-    assert found[0].loss - lowest < 1e-3 * (float(LAW.optimum(1e22).loss) - 1.8172)
+    assert found[0].loss - lowest < 0.01 * (float(LAW.optimum(1e22).loss) - 1.8172)
 
 
 def test_a_7b_law_gets_a_7b_that_looks_like_one():
@@ -44,7 +44,7 @@ def test_a_7b_law_gets_a_7b_that_looks_like_one():
     law = LAW
     budget = 120 * 6.9e9**2
     shape = architectures(law, budget, vocab=32000, context=4096)[0].shape
-    assert 80 <= shape.d_model / shape.layers <= 160
+    assert 100 <= shape.d_model / shape.layers <= 160
 
 
 def test_a_law_that_counts_blocks_gets_blocks():

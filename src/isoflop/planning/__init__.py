@@ -3,9 +3,11 @@
 from isoflop.planning.allocate import DEFAULT_LAWS, find_law, plan
 from isoflop.planning.predict import Prediction, flops_for, predict
 from isoflop.planning.result import Intervals, Plan, PlanRow
+from isoflop.planning.sections import Asked
 
 __all__ = [
     "DEFAULT_LAWS",
+    "Asked",
     "Intervals",
     "Plan",
     "PlanRow",

@@ -12,9 +12,11 @@ from numpy.typing import NDArray
 from isoflop import laws
 from isoflop.conventions import Conventions, explain
 from isoflop.errors import DataError, UsageError
+from isoflop.hardware import read_budget
 from isoflop.laws import Law, Optimum
 from isoflop.planning.result import Intervals, Plan, PlanRow, Span
-from isoflop.quantities import format_flops, read_flops
+from isoflop.planning.sections import NOTHING, Asked, answer
+from isoflop.quantities import format_flops
 
 DEFAULT_LAWS = ("besiroglu2024", "hoffmann2022", "hoffmann2022_rounded")
 """The best reading of Chinchilla's runs first; then what the paper printed, because people use it."""
@@ -27,27 +29,30 @@ LEAST_OF_BUDGET = 1e-2
 """Of the budget: what the search for the compute that a wrong split wastes begins at."""
 
 
-def plan(law: AnyLaw | Sequence[AnyLaw], budget: str | float, *, level: float = 0.9) -> Plan:
+def plan(law: AnyLaw | Sequence[AnyLaw], budget: str | float, *, level: float = 0.9, asked: Asked = NOTHING) -> Plan:
     """The compute-optimal parameters, tokens and loss at a budget.
 
     ``law`` is a Law, the id of a published one, the path of a law file, or several of these; ``budget``
-    is text ("1e24", "10 EFLOP/s for 64 days") or a number of FLOPs; ``level`` is that of the intervals,
-    which laws with joint draws have. Raises QuantityError for the budget, UnknownName or UsageError for
-    a law that cannot be read, DataError for one without an optimum.
+    is text ("1e24", "64xH100 for 30 days", "$2M on H100") or a number of FLOPs; ``level`` is that of the intervals,
+    which laws with joint draws have. ``asked`` is what else is to be answered under the first law: what hardware makes
+    of it, an architecture and so on. A budget in hardware answers what it costs. Raises QuantityError for the budget,
+    UnknownName or UsageError for a law that cannot be read, DataError for one without an optimum.
 
     >>> row = plan("hoffmann2022", 5.76e23).rows[0]
     >>> f"{row.params / 1e9:.2f}B parameters, {row.tokens_per_param:.1f} tokens each"
     '40.36B parameters, 58.9 tokens each'
     """
-    compute = read_flops(budget)
+    spent = read_budget(budget)
+    compute = spent.compute
     if not 0 < level < 1:
         raise UsageError(f"the level {level:g} is not a share between 0 and 1; write 0.9 for a 90 % interval.")
-    asked = [law] if isinstance(law, (Law, str)) else list(law)
-    if not asked:
+    named = [law] if isinstance(law, (Law, str)) else list(law)
+    if not named:
         raise UsageError("no law to plan with; give one, or the id of a published one such as 'besiroglu2024'.")
-    found = [find_law(one) if isinstance(one, str) else one for one in asked]
+    found = [find_law(one) if isinstance(one, str) else one for one in named]
     rows = tuple(_row(one, compute.value, level) for one in found)
-    return Plan(compute, rows, level, (*_conventions_notes(rows), *_uncertainty_notes(rows)))
+    notes = (*spent.notes, *_conventions_notes(rows), *_uncertainty_notes(rows))
+    return Plan(compute, rows, level, notes, answer(found[0], spent, asked))
 
 
 def find_law(name: str) -> Law:

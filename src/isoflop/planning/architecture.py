@@ -7,7 +7,7 @@ counted exactly, gets the tokens that the budget leaves it, and is scored by the
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -32,11 +32,14 @@ from isoflop.quantities import format_si
 
 NEAR = 0.12
 """Candidates have N* to within this share; twice too small costs 16 % of the compute, this a tenth of a per cent."""
-NARROWEST, WIDEST = 24, 200
-"""d_model over layers: from nanochat's and GPT-2's 64 to GPT-3's 128; loss is flat within (Kaplan et al., figure 5)."""
+PROPORTION = 1.6
+"""How far d_model over layers may be from that of published networks: loss is flat within (Kaplan et al., figure 5)."""
+ALIKE = 0.01
+"""Of the reducible loss: below it proportions decide; shallow networks save attention, and the law sees no depth."""
 SMALL_ASPECT, LARGE_ASPECT = 64.0, 128.0
 SMALL, LARGE = 1e8, 7e9
 """Published decoders are 64 times as wide as deep near 100M parameters and 128 times from 7B."""
+STEPS = ((1024, 64), (2048, 128), (4096, 256), (8192, 512), (math.inf, 1024))
 VOCAB, CONTEXT = 128_256, 8192
 
 
@@ -113,12 +116,12 @@ def architectures(
     devices: int = 1,
     keep: int = 5,
 ) -> tuple[Candidate, ...]:
-    """The architectures of a kind that spend a budget of C FLOPs best, best proportioned first.
+    """The architectures of a kind that spend a budget of C FLOPs best, one a width, best proportioned first.
 
-    ``exact`` takes every product's FLOPs, attention causal, off the budget; otherwise 6 N. Among candidates whose loss
-    is the same to a thousandth of what is reducible, the law, which knows N alone, has no opinion: they are ordered by
-    how near their proportions are to those of published networks. Raises DataError where no whole network of these
-    proportions lies near N*, UnknownName for the kind.
+    ``exact`` takes every product's FLOPs, attention causal, off the budget; otherwise 6 N. Candidates whose loss is the
+    same to a hundredth of what is reducible are ordered by how near their proportions are to those of published
+    networks: the law knows N alone. Raises DataError where no whole network of such proportions lies near N*,
+    UnknownName for the kind.
 
     >>> import isoflop as iso
     >>> best = architectures(iso.law("besiroglu2024"), 5.76e23, vocab=32000, context=2048)[0]
@@ -138,14 +141,19 @@ def architectures(
     scored = [_scored(law, flops, shape, exact, least, devices) for shape in shapes]
     wanted = math.log(_aspect(target))
     lowest = min(candidate.loss for candidate in scored)
-    # Where the law has no E, a thousandth of the loss itself.
-    alike = 1e-3 * (least - float(law.coefficients.get("E", 0.0)))
+    scored = [min(same, key=lambda one: one.loss) for same in _by_width(scored)]
+    alike = ALIKE * (least - float(law.coefficients.get("E", 0.0)))
 
     def order(candidate: Candidate) -> tuple[int, float]:
         away = abs(math.log(candidate.shape.d_model / candidate.shape.layers) - wanted)
         return math.floor((candidate.loss - lowest) / alike), away
 
     return tuple(sorted(scored, key=order)[:keep])
+
+
+def _by_width(scored: list[Candidate]) -> list[list[Candidate]]:
+    widths = dict.fromkeys(candidate.shape.d_model for candidate in scored)
+    return [[candidate for candidate in scored if candidate.shape.d_model == width] for width in widths]
 
 
 def counted(count: ParamsCount, convention: ParamsConvention) -> int:
@@ -160,9 +168,11 @@ def counted(count: ParamsCount, convention: ParamsConvention) -> int:
 def _near(kind: Architecture, target: float, convention: ParamsConvention, vocab: int, context: int) -> list[Shape]:
     """Shapes of usual proportions whose N lies near the target."""
     found = []
-    widest = 2 * (target * WIDEST / 8) ** (1 / 3) + 256
+    aspect = _aspect(target)
+    widest = 2 * (target * aspect * PROPORTION / 8) ** (1 / 3) + 256
     for d_model in _widths(widest):
-        for layers in range(max(1, math.ceil(d_model / WIDEST)), d_model // NARROWEST + 1):
+        fewest, most = d_model / (aspect * PROPORTION), d_model * PROPORTION / aspect
+        for layers in range(max(1, math.ceil(fewest)), math.floor(most) + 1):
             shape = _proportioned(kind, layers, d_model, vocab, context)
             N = counted(count_params(shape), convention)
             if abs(N / target - 1) <= NEAR:
@@ -173,21 +183,20 @@ def _near(kind: Architecture, target: float, convention: ParamsConvention, vocab
 
 
 def _widths(widest: float) -> list[int]:
-    """Whole heads, in steps that hardware likes: 64 up to 1024, then 128, 256 from 4096, 512 from 8192."""
+    """Whole heads, and heads that keys can be shared by: steps of an eighth of the width or finer."""
     widths, at = [], 64
     while at <= widest:
         widths.append(at)
-        at += 64 if at < 1024 else 128 if at < 4096 else 256 if at < 8192 else 512
+        at += next(step for below, step in STEPS if at < below)
     return widths
 
 
 def _proportioned(kind: Architecture, layers: int, d_model: int, vocab: int, context: int) -> Shape:
-    """Eight heads of keys and values where a Llama has 32 or more heads, as published ones do."""
+    """Where a gated network has 32 heads or more, eight of keys and values, or a quarter, as published ones do."""
     shape = usual_shape(kind, layers, d_model, vocab=vocab, context=context)
-    grouped = kind.gated and shape.heads >= 32 and shape.heads % 8 == 0
-    if not grouped:
+    if not kind.gated or shape.heads < 32 or shape.heads % 4:
         return shape
-    return usual_shape(kind, layers, d_model, vocab=vocab, context=context, kv_heads=8)
+    return replace(shape, kv_heads=8 if shape.heads % 8 == 0 else shape.heads // 4)
 
 
 def _scored(law: Law, flops: float, shape: Shape, exact: bool, least: float, devices: int) -> Candidate:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from isoflop.conventions import Conventions
 from isoflop.planning.text import Sheet, lay_out
@@ -87,17 +87,30 @@ class PlanRow:
         return (f"  {level:.0%} interval", params, tokens, "", format_interval(*self.intervals.loss))
 
 
+class Section(Protocol):
+    """A further question about the first law's plan: ``name`` is its key in JSON."""
+
+    @property
+    def name(self) -> str: ...
+
+    def to_dict(self) -> dict[str, Any]: ...
+
+    def sheet(self) -> Sheet: ...
+
+
 @dataclass(frozen=True)
 class Plan:
     """The compute-optimal split of a budget, by one law or by several.
 
-    ``level`` is that of every interval. ``notes`` concern the laws together; a row's notes, its law.
+    ``level`` is that of every interval. ``notes`` concern the laws together; a row's notes, its law. ``sections`` are
+    what else was asked of the first law: hardware, an architecture, and so on.
     """
 
     budget: Quantity
     rows: tuple[PlanRow, ...]
     level: float
     notes: tuple[str, ...] = ()
+    sections: tuple[Section, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """The plan as the object that ``isoflop plan --json`` prints."""
@@ -107,12 +120,14 @@ class Plan:
             "level": self.level,
             "plans": [row.to_dict() for row in self.rows],
             "notes": list(self.notes),
+            **{section.name: section.to_dict() for section in self.sections},
         }
 
     def to_json(self) -> str:
         return json.dumps(self.to_dict(), indent=2, allow_nan=False)
 
     def __str__(self) -> str:
+        """The plan, then every section, then the notes on the laws."""
         lines = []
         for row in self.rows:
             lines.append(row.cells())
@@ -120,7 +135,9 @@ class Plan:
                 lines.append(interval)
         notes = [*self.notes, *(f"{row.law}: {note}" for row in self.rows for note in row.notes)]
         header = ("law", "parameters", "tokens", "tokens/param", "loss")
-        return lay_out(Sheet(f"Budget: {self.budget.reading}", header, tuple(lines), tuple(notes)))
+        plan = Sheet(f"Budget: {self.budget.reading}", header, tuple(lines), ())
+        asked = [section.sheet() for section in self.sections]
+        return "\n\n".join(lay_out(sheet) for sheet in (plan, *asked, Sheet("", (), (), tuple(notes))))
 
 
 def _counts(span: Span) -> str:

@@ -38,11 +38,11 @@ class DataLimited(ChinchillaShared):
         unique = np.minimum(D, inputs["unique_tokens"])
         # At the optimum N/D = (A/B)^(1/alpha), whatever the compute.
         fed = np.minimum(N, unique * power(theta["A"] / theta["B"], 1.0 / theta["alpha"]))
-        effective = {"params": _faded(N, fed, theta["R_N"]), "tokens": _faded(D, unique, theta["R_D"])}
+        effective = {"params": faded(N, fed, theta["R_N"]), "tokens": faded(D, unique, theta["R_D"])}
         return super().loss(theta, effective)
 
 
-def _faded(x: FloatArray, unique: FloatArray, scale: FloatArray) -> FloatArray:
+def faded(x: FloatArray, unique: FloatArray, scale: FloatArray) -> FloatArray:
     """What x is worth when all of it beyond ``unique`` fades with the e-folding number of repeats ``scale``."""
     return np.asarray(unique * (1.0 - scale * np.expm1(-(x / unique - 1.0) / scale)))
 

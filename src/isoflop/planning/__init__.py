@@ -1,6 +1,7 @@
 """Questions to a law: how a budget is best split, and how sure the answer is."""
 
 from isoflop.planning.allocate import DEFAULT_LAWS, find_law, plan
+from isoflop.planning.lifecycle import Demand
 from isoflop.planning.predict import Prediction, flops_for, predict
 from isoflop.planning.result import Intervals, Plan, PlanRow
 from isoflop.planning.sections import Asked
@@ -8,6 +9,7 @@ from isoflop.planning.sections import Asked
 __all__ = [
     "DEFAULT_LAWS",
     "Asked",
+    "Demand",
     "Intervals",
     "Plan",
     "PlanRow",

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from isoflop import laws
 from isoflop.conventions import Conventions, explain
 from isoflop.errors import DataError, UsageError
-from isoflop.hardware import read_budget
+from isoflop.hardware import Budget, read_budget
 from isoflop.laws import Law, Optimum
+from isoflop.planning.backward import Target, budget_of, target
 from isoflop.planning.result import Intervals, Plan, PlanRow, Span
 from isoflop.planning.sections import NOTHING, Asked, answer
 from isoflop.quantities import format_flops
@@ -29,30 +30,46 @@ LEAST_OF_BUDGET = 1e-2
 """Of the budget: what the search for the compute that a wrong split wastes begins at."""
 
 
-def plan(law: AnyLaw | Sequence[AnyLaw], budget: str | float, *, level: float = 0.9, asked: Asked = NOTHING) -> Plan:
+def plan(
+    law: AnyLaw | Sequence[AnyLaw], budget: str | float | None = None, *, level: float = 0.9, asked: Asked = NOTHING
+) -> Plan:
     """The compute-optimal parameters, tokens and loss at a budget.
 
     ``law`` is a Law, the id of a published one, the path of a law file, or several of these; ``budget``
     is text ("1e24", "64xH100 for 30 days", "$2M on H100") or a number of FLOPs; ``level`` is that of the intervals,
     which laws with joint draws have. ``asked`` is what else is to be answered under the first law: what hardware makes
-    of it, an architecture and so on. A budget in hardware answers what it costs. Raises QuantityError for the budget,
+    of it, an architecture and so on; a target loss there stands for a budget. A budget in hardware answers what it
+    costs. Raises QuantityError for the budget,
     UnknownName or UsageError for a law that cannot be read, DataError for one without an optimum.
 
     >>> row = plan("hoffmann2022", 5.76e23).rows[0]
     >>> f"{row.params / 1e9:.2f}B parameters, {row.tokens_per_param:.1f} tokens each"
     '40.36B parameters, 58.9 tokens each'
     """
-    spent = read_budget(budget)
-    compute = spent.compute
     if not 0 < level < 1:
         raise UsageError(f"the level {level:g} is not a share between 0 and 1; write 0.9 for a 90 % interval.")
     named = [law] if isinstance(law, (Law, str)) else list(law)
     if not named:
         raise UsageError("no law to plan with; give one, or the id of a published one such as 'besiroglu2024'.")
     found = [find_law(one) if isinstance(one, str) else one for one in named]
+    spent, reached = _spent(found[0], budget, asked, level)
+    compute = spent.compute
     rows = tuple(_row(one, compute.value, level) for one in found)
     notes = (*spent.notes, *_conventions_notes(rows), *_uncertainty_notes(rows))
-    return Plan(compute, rows, level, notes, answer(found[0], spent, asked))
+    return Plan(compute, rows, level, notes, (*reached, *answer(found[0], spent, asked, level)))
+
+
+def _spent(law: Law, budget: str | float | None, asked: Asked, level: float) -> tuple[Budget, tuple[Target, ...]]:
+    """The budget that was given, or the one that a target loss takes under the first law."""
+    if asked.target_loss is None:
+        if budget is None:
+            raise UsageError("no budget: give one (isoflop plan 1e24), or a loss to reach (--target-loss 2.0).")
+        return read_budget(budget), ()
+    if budget is not None:
+        raise UsageError("a budget and a target loss are two ends of one question; leave one out.")
+    found = target(law, asked.target_loss, asked.params, asked.tokens, level)
+    taken = budget_of(found)
+    return Budget(taken.value, taken.reading), (found,)
 
 
 def find_law(name: str) -> Law:

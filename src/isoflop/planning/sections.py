@@ -11,8 +11,16 @@ from isoflop.errors import UsageError
 from isoflop.hardware import Budget, Cluster, Cost, accelerator
 from isoflop.laws import Law
 from isoflop.planning.architecture import CONTEXT, VOCAB, Candidate, architectures
+from isoflop.planning.backward import ValleySection, fixed, gain, measured
+from isoflop.planning.data_limited import data_limited
+from isoflop.planning.exact import exact_split
+from isoflop.planning.known import KnownSection, place
+from isoflop.planning.lifecycle import Demand, lifecycle
+from isoflop.planning.precision import precision
 from isoflop.planning.result import Section
+from isoflop.planning.strategies import strategies
 from isoflop.planning.text import Sheet
+from isoflop.planning.valley import valley
 from isoflop.quantities import format_si, format_usd
 
 RULES = ("steplaw2025", "deepseek2024_hyperparameters", "moonlight2025")
@@ -27,7 +35,13 @@ class Asked:
     """What else a plan is to answer. ``hardware`` is an accelerator's name; None where a thing is not asked.
 
     ``devices``, ``mfu``, ``dtype`` and ``price_usd_per_hour`` (of a device) replace the accelerator's defaults.
-    ``architecture`` is the kind of network whose shapes are sought, with ``vocab`` and ``context``.
+    ``architecture`` is the kind of network whose shapes are sought, with ``vocab`` and ``context``; ``exact_flops``
+    splits the budget again with what a token of that kind (llama where none is named) costs.
+
+    ``target_loss`` takes the place of a budget, alone or with ``params`` or ``tokens``; beside a budget one of
+    ``params``, ``tokens`` and ``tokens_per_param`` is held. ``demand`` is a lifecycle's, ``unique_tokens`` what there
+    is of data, the two bits are those of training and of the weights afterwards, ``multiplier`` a gain in compute,
+    ``measured`` a run of one's own (N, D, loss). The last three are yes or no.
     """
 
     hardware: str | None = None
@@ -38,20 +52,63 @@ class Asked:
     architecture: str | None = None
     vocab: int = VOCAB
     context: int = CONTEXT
+    exact_flops: bool = False
+    target_loss: float | None = None
+    params: float | None = None
+    tokens: float | None = None
+    tokens_per_param: float | None = None
+    demand: Demand | None = None
+    unique_tokens: float | None = None
+    training_bits: float | None = None
+    post_bits: float | None = None
+    multiplier: float | None = None
+    measured: tuple[float, float, float] | None = None
+    valley: bool = False
+    strategies: bool = False
+    known: bool = False
 
 
 NOTHING = Asked()
 
 
-def answer(law: Law, spent: Budget, asked: Asked) -> tuple[Section, ...]:
+def answer(law: Law, spent: Budget, asked: Asked, level: float) -> tuple[Section, ...]:
     """Every section that was asked for, under one law."""
     cluster = _cluster(spent, asked)
     sections: list[Section] = []
     if cluster is not None:
         sections.append(HardwareSection(cluster, cluster.cost(spent.flops)))
+    if (asked.params, asked.tokens, asked.tokens_per_param) != (None, None, None) and asked.target_loss is None:
+        sections.append(fixed(law, spent.flops, asked.params, asked.tokens, asked.tokens_per_param, level))
+    if asked.exact_flops:
+        kind = asked.architecture or "llama"
+        sections.append(exact_split(law, spent.flops, kind, asked.vocab, asked.context, level))
     if asked.architecture is not None:
         sections.append(_architecture(law, spent.flops, asked, cluster))
-    return tuple(sections)
+    return (*sections, *_further(law, spent.flops, asked, level))
+
+
+def _further(law: Law, flops: float, asked: Asked, level: float) -> list[Section]:
+    """What is asked of the law's own optimum."""
+    sections: list[Section] = []
+    if asked.demand is not None:
+        sections.append(lifecycle(law, flops, asked.demand, level=level))
+    if asked.unique_tokens is not None:
+        sections.append(data_limited(law, flops, asked.unique_tokens, level=level))
+    best = law.optimum(flops)
+    if asked.training_bits is not None or asked.post_bits is not None:
+        bits = {"training_bits": asked.training_bits, "post_bits": asked.post_bits}
+        sections.append(precision(float(best.params), float(best.tokens), **bits))
+    if asked.multiplier is not None:
+        sections.append(gain(law, flops, asked.multiplier, level))
+    if asked.measured is not None:
+        sections.append(measured(law, asked.measured, float(best.params), float(best.tokens)))
+    if asked.valley:
+        sections.append(ValleySection(law.id, valley(law, flops), level))
+    if asked.strategies:
+        sections.append(strategies(law, flops))
+    if asked.known:
+        sections.append(KnownSection(law.id, place(law)))
+    return sections
 
 
 def _cluster(spent: Budget, asked: Asked) -> Cluster | None:

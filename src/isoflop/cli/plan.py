@@ -69,9 +69,7 @@ def plan(
         post_bits=post_bits,
         multiplier=gain,
         measured=None if measured is None else read_measured(measured),
-        valley=Shown.VALLEY in (show or ()),
-        strategies=Shown.STRATEGIES in (show or ()),
-        known=Shown.KNOWN in (show or ()),
+        show=frozenset(map(str, show or ())),
     )
     answer = plan_budget(law or DEFAULT_LAWS, budget, level=level, asked=asked)
     typer.echo(answer.to_json() if json else str(answer))

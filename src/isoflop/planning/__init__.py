@@ -2,6 +2,7 @@
 
 from isoflop.planning.allocate import DEFAULT_LAWS, find_law, plan
 from isoflop.planning.lifecycle import Demand
+from isoflop.planning.many import Plans, plans
 from isoflop.planning.predict import Prediction, flops_for, predict
 from isoflop.planning.result import Intervals, Plan, PlanRow
 from isoflop.planning.sections import Asked
@@ -13,9 +14,11 @@ __all__ = [
     "Intervals",
     "Plan",
     "PlanRow",
+    "Plans",
     "Prediction",
     "find_law",
     "flops_for",
     "plan",
+    "plans",
     "predict",
 ]

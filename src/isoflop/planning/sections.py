@@ -41,7 +41,7 @@ class Asked:
     ``target_loss`` takes the place of a budget, alone or with ``params`` or ``tokens``; beside a budget one of
     ``params``, ``tokens`` and ``tokens_per_param`` is held. ``demand`` is a lifecycle's, ``unique_tokens`` what there
     is of data, the two bits are those of training and of the weights afterwards, ``multiplier`` a gain in compute,
-    ``measured`` a run of one's own (N, D, loss). The last three are yes or no.
+    ``measured`` a run of one's own (N, D, loss). ``show`` holds any of "valley", "strategies" and "known".
     """
 
     hardware: str | None = None
@@ -63,9 +63,7 @@ class Asked:
     post_bits: float | None = None
     multiplier: float | None = None
     measured: tuple[float, float, float] | None = None
-    valley: bool = False
-    strategies: bool = False
-    known: bool = False
+    show: frozenset[str] = frozenset()
 
 
 NOTHING = Asked()
@@ -102,11 +100,11 @@ def _further(law: Law, flops: float, asked: Asked, level: float) -> list[Section
         sections.append(gain(law, flops, asked.multiplier, level))
     if asked.measured is not None:
         sections.append(measured(law, asked.measured, float(best.params), float(best.tokens)))
-    if asked.valley:
+    if "valley" in asked.show:
         sections.append(ValleySection(law.id, valley(law, flops), level))
-    if asked.strategies:
+    if "strategies" in asked.show:
         sections.append(strategies(law, flops))
-    if asked.known:
+    if "known" in asked.show:
         sections.append(KnownSection(law.id, place(law)))
     return sections
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from isoflop.errors import UnknownName, UsageError
 from isoflop.laws._catalogue import entries, kind, read_entry, read_published_law
-from isoflop.laws._counting import Recounted, convert, embedding_scale, local_exponent
+from isoflop.laws._counting import OMEGA, Recounted, convert, embedding_scale, local_exponent
 from isoflop.laws._entries import Power, Record, Rule
 from isoflop.laws._family import Coefficient, Coefficients, Family
 from isoflop.laws._file import law_from_toml, law_to_toml, write_law
@@ -17,6 +17,7 @@ from isoflop.laws._law import FittedRange, FormError, Law, Optimum, Source
 from isoflop.laws._user import family_from_file
 
 __all__ = [
+    "OMEGA",
     "Coefficient",
     "Coefficients",
     "Family",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from isoflop.errors import DataError, UsageError
 from isoflop.hardware import Budget, read_budget
 from isoflop.laws import Law, Optimum
 from isoflop.planning.backward import Target, budget_of, target
+from isoflop.planning.recount import recounted
 from isoflop.planning.result import Intervals, Plan, PlanRow, Span
 from isoflop.planning.sections import NOTHING, Asked, answer
 from isoflop.quantities import format_flops
@@ -54,7 +56,7 @@ def plan(
     found = [find_law(one) if isinstance(one, str) else one for one in named]
     spent, reached = _spent(found[0], budget, asked, level)
     compute = spent.compute
-    rows = tuple(_row(one, compute.value, level) for one in found)
+    rows = tuple(_as_counted(_row(one, compute.value, level), found[0]) for one in found)
     notes = (*spent.notes, *_conventions_notes(rows), *_uncertainty_notes(rows))
     return Plan(compute, rows, level, notes, (*reached, *answer(found[0], spent, asked, level)))
 
@@ -99,6 +101,11 @@ def _row(law: Law, flops: float, level: float) -> PlanRow:
             *law.caveats,
         ),
     )
+
+
+def _as_counted(row: PlanRow, first: Law) -> PlanRow:
+    """With N* as the first law counts parameters, where it counts them otherwise."""
+    return replace(row, params_converted=recounted(row.params, row.conventions.params, first.conventions.params))
 
 
 def _refuse_no_number(law: Law, flops: float, best: Optimum, intervals: Intervals | None) -> None:
@@ -201,6 +208,12 @@ def _conventions_notes(rows: Sequence[PlanRow]) -> tuple[str, ...]:
     first = rows[0]
     clashes = [(row, explain(row.conventions, first.conventions)) for row in rows[1:]]
     warnings = [f"Do not compare {row.law} with {first.law} as they stand: {clash}." for row, clash in clashes if clash]
+    if converted := [row.law for row in rows if row.params_converted is not None]:
+        warnings.append(
+            f"N of {', '.join(converted)} counted as {first.law} counts it: N_T = N_E + 47,491 N_E^(1/3), networks "
+            "with a "
+            "vocabulary of 32,000 (Pearce & Song 2024)."
+        )
     return (_say(first.conventions), *warnings)
 
 

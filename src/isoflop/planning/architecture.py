@@ -28,6 +28,7 @@ from isoflop.accounting import (
 from isoflop.conventions import ParamsConvention
 from isoflop.errors import DataError, UsageError
 from isoflop.laws import Law
+from isoflop.planning.recount import counted
 from isoflop.quantities import format_si
 
 NEAR = 0.12
@@ -154,15 +155,6 @@ def architectures(
 def _by_width(scored: list[Candidate]) -> list[list[Candidate]]:
     widths = dict.fromkeys(candidate.shape.d_model for candidate in scored)
     return [[candidate for candidate in scored if candidate.shape.d_model == width] for width in widths]
-
-
-def counted(count: ParamsCount, convention: ParamsConvention) -> int:
-    """N as a law counts it; a law that does not say counts all."""
-    names = {
-        ParamsConvention.NON_EMBEDDING: count.non_embedding,
-        ParamsConvention.MATRICES_AND_HEAD: count.matrices_and_head,
-    }
-    return names.get(convention, count.total)
 
 
 def _near(kind: Architecture, target: float, convention: ParamsConvention, vocab: int, context: int) -> list[Shape]:

@@ -10,10 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from isoflop.accounting import count_params, flops_per_token, preset
+from isoflop.accounting import Shape, count_params, flops_per_token, preset
 from isoflop.hardware import accelerator, implied_utilisation
 from isoflop.laws import Law
 from isoflop.planning.questions import optimum_of_loss
+from isoflop.planning.recount import active
 from isoflop.planning.surface import view
 from isoflop.planning.text import Sheet
 from isoflop.quantities import format_flops, format_si
@@ -27,6 +28,7 @@ class Known:
     """
 
     id: str
+    shape: Shape
     params: int
     tokens: float
     read: bool
@@ -70,6 +72,7 @@ def _known(name: str, facts: dict[str, Any]) -> Known:
     shape = preset(name)
     return Known(
         id=name,
+        shape=shape,
         params=count_params(shape).active,
         tokens=facts["tokens"],
         read=facts["read"],
@@ -117,7 +120,7 @@ class Placed:
 
 
 def place(law: Law) -> tuple[Placed, ...]:
-    """Every known network under a law with a surface in N and D, taken as counting parameters as they are counted here.
+    """Every known network under a law with a surface in N and D, its active parameters counted as the law counts them.
 
     >>> from isoflop import laws
     >>> found = {one.known.id: one.trained for one in place(laws.law("besiroglu2024"))}
@@ -125,7 +128,7 @@ def place(law: Law) -> tuple[Placed, ...]:
     ('undertrained', 'near optimal', 'overtrained')
     """
     networks = known_networks()
-    N = np.array([float(one.params) for one in networks])
+    N = np.array([float(active(one.shape, law.conventions.params)) for one in networks])
     D = np.array([one.tokens for one in networks])
     C = 6 * N * D
     best, loss = law.optimum(C), law.predict(N, D)

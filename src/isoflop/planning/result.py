@@ -42,7 +42,8 @@ class PlanRow:
     """What one law advises: N*, D* and the loss there, None for a law that says nothing about it.
 
     ``intervals`` is None for a law without draws; ``times_largest_run`` is the budget over the largest
-    run that the law was fitted on, None where that is not known. ``notes`` each say what to do.
+    run that the law was fitted on, None where that is not known. ``notes`` each say what to do. ``params_converted`` is
+    N* as the first law of the plan counts parameters, None where it counts alike or the two cannot be related.
     """
 
     law: str
@@ -53,6 +54,7 @@ class PlanRow:
     times_largest_run: float | None
     conventions: Conventions
     notes: tuple[str, ...] = ()
+    params_converted: float | None = None
 
     @property
     def tokens_per_param(self) -> float:
@@ -68,6 +70,7 @@ class PlanRow:
             "intervals": None if self.intervals is None else asdict(self.intervals),
             "extrapolation": {"times_largest_run": self.times_largest_run},
             "conventions": self.conventions.to_dict(),
+            "params_converted": self.params_converted,
             "notes": list(self.notes),
         }
 
@@ -133,6 +136,9 @@ class Plan:
             lines.append(row.cells())
             if (interval := row.interval_cells(self.level)) is not None:
                 lines.append(interval)
+            if row.params_converted is not None:
+                ratio = row.tokens / row.params_converted
+                lines.append(("  counted as the first", format_si(row.params_converted), "", f"{ratio:.1f}", ""))
         notes = [*self.notes, *(f"{row.law}: {note}" for row in self.rows for note in row.notes)]
         header = ("law", "parameters", "tokens", "tokens/param", "loss")
         plan = Sheet(f"Budget: {self.budget.reading}", header, tuple(lines), ())

@@ -350,7 +350,7 @@ def test_ten_times_the_compute_by_kaplan():  # T47
 
 class TestWhatALawDoesNotSay:
     def test_a_split_has_no_loss(self):
-        from isoflop.planning import flops_for
+        from isoflop.planning import flops_for_loss
 
         row = iso.plan("llama3_2024", 3.8e25).rows[0]
         assert row.loss is None
@@ -358,7 +358,7 @@ class TestWhatALawDoesNotSay:
         with pytest.raises(iso.DataError, match="nothing about the loss"):
             iso.law("llama3_2024").predict(1e9, 1e10)
         with pytest.raises(iso.DataError, match="nothing about the loss"):
-            flops_for(iso.law("llama3_2024"), 2.0)
+            flops_for_loss(iso.law("llama3_2024"), 2.0)
 
     @pytest.mark.parametrize("name", ["ho2024", "steplaw2025"])
     def test_rules_and_records_are_no_laws(self, name):

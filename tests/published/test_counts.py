@@ -34,6 +34,13 @@ def facts(shared_data: Path) -> dict[str, Any]:
     return tomllib.loads((shared_data.parent / "facts" / "models.toml").read_text(encoding="utf-8"))
 
 
+def test_kaplans_count_of_gpt3():
+    """12 L d^2 = 1.7395e11 (arXiv 2001.08361, table 1): the matrices of the blocks."""
+    parts = count_parts(preset("gpt3-175b"))
+    assert parts.attention + parts.mlp == 12 * 96 * 12288**2
+    assert parts.attention + parts.mlp == pytest.approx(1.7395e11, rel=1e-4)
+
+
 def test_every_published_network_to_the_unit(facts):
     assert len(facts["model"]) > 70
     for model in facts["model"]:

@@ -12,7 +12,6 @@ from isoflop.planning.data_limited import data_limited, effective_tokens
 from isoflop.planning.known import place
 from isoflop.planning.lifecycle import Demand, lifecycle, pass_at_k
 from isoflop.planning.precision import precision
-from isoflop.planning.questions import split_at_ratio
 from isoflop.planning.strategies import strategies
 from isoflop.planning.valley import valley
 
@@ -72,12 +71,10 @@ def test_the_flat_valley():
 
 def test_twenty_tokens_a_parameter_is_sqrt_of_c_over_120():
     """Popular calculators take N = sqrt(C/6) with D = 20 N, and spend 20 times the budget."""
-    found = split_at_ratio(LAW, 5.76e23, 20)
-    assert float(found.params) == pytest.approx(69.3e9, rel=1e-3)
-    assert float(found.tokens) == pytest.approx(1.386e12, rel=1e-3)
-    assert 6 * float(found.params * found.tokens) == pytest.approx(5.76e23)
     held = fixed(LAW, 5.76e23, None, None, 20.0, 0.9)
-    assert (held.params, held.tokens) == pytest.approx((float(found.params), float(found.tokens)))
+    assert held.params == pytest.approx(69.3e9, rel=1e-3)
+    assert held.tokens == pytest.approx(1.386e12, rel=1e-3)
+    assert 6 * held.params * held.tokens == pytest.approx(5.76e23)
 
 
 def test_pass_at_k():

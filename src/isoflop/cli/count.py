@@ -18,7 +18,7 @@ class Kept(StrEnum):
 
 def count(
     network: Annotated[
-        str | None, typer.Argument(metavar="[PRESET]", help="A well-known network, as llama3-8b.", show_default=False)
+        str | None, typer.Argument(metavar="PRESET", help="A well-known network, as llama3-8b.", show_default=False)
     ] = None,
     arch: Annotated[str | None, typer.Option(help="Its blocks are as this one's: gpt2 (default), llama, ...")] = None,
     layers: Annotated[int | None, typer.Option(help="Blocks.", show_default=False)] = None,

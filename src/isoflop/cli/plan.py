@@ -15,7 +15,7 @@ BUDGETS = '"1e24", "64xH100 for 30 days", "$2M at $2.10 per H100-hour", "10 EFLO
 
 
 def plan(
-    budget: Annotated[str | None, typer.Argument(metavar="[BUDGET]", help=BUDGETS, show_default=False)] = None,
+    budget: Annotated[str | None, typer.Argument(metavar="BUDGET", help=BUDGETS, show_default=False)] = None,
     law: Annotated[
         list[str] | None,
         typer.Option(help="A published law (isoflop laws) or a law file; may be given again.", show_default=False),

@@ -11,7 +11,7 @@ from isoflop import fitting
 from isoflop.cli.families import read_inputs
 from isoflop.cli.table import FlopsColumn, Json, LossColumn, ParamsColumn, TokensColumn, Where, read_table
 from isoflop.errors import UsageError
-from isoflop.planning import find_law, flops_for
+from isoflop.planning import Asked, find_law
 from isoflop.planning import plan as plan_budget
 from isoflop.planning import predict as predict_loss
 from isoflop.quantities import read_params, read_tokens
@@ -52,7 +52,7 @@ def predict(
     if target_loss is not None:
         if params or tokens:
             raise UsageError("give --target-loss alone, or --params and --tokens.")
-        answer = plan_budget(found, flops_for(found, target_loss), level=level)
+        answer = plan_budget(found, level=level, asked=Asked(target_loss=target_loss))
         typer.echo(answer.to_json() if json else str(answer))
         return
     if params is None or tokens is None:

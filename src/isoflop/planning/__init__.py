@@ -3,7 +3,8 @@
 from isoflop.planning.allocate import DEFAULT_LAWS, find_law, plan
 from isoflop.planning.lifecycle import Demand
 from isoflop.planning.many import Plans, plans
-from isoflop.planning.predict import Prediction, flops_for, predict
+from isoflop.planning.predict import Prediction, predict
+from isoflop.planning.questions import flops_for_loss
 from isoflop.planning.result import Intervals, Plan, PlanRow
 from isoflop.planning.sections import Asked
 
@@ -17,7 +18,7 @@ __all__ = [
     "Plans",
     "Prediction",
     "find_law",
-    "flops_for",
+    "flops_for_loss",
     "plan",
     "plans",
     "predict",

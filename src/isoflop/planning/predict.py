@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 
-from isoflop.errors import DataError, UsageError
+from isoflop.errors import UsageError
 from isoflop.laws import Law
 from isoflop.quantities import format_flops, format_interval, format_si
 
@@ -87,24 +86,3 @@ def beyond(law: Law, flops: float) -> tuple[str, ...]:
     return (
         f"{format_flops(flops)} FLOPs is {far:.2g} {edge} run it was fitted on; the form is assumed to hold there.",
     )
-
-
-def flops_for(law: Law, loss: float) -> float:
-    """The least compute C = 6 N D at which the law reaches a loss; DataError where it never does.
-
-    >>> import isoflop as iso
-    >>> law = iso.law("besiroglu2024")
-    >>> round(float(law.optimum(flops_for(law, 2.0)).loss), 9)
-    2.0
-    """
-    if not law.has_loss:
-        raise DataError(f"the law {law.id} says nothing about the loss: it can be planned with, by a budget.")
-    if not (math.isfinite(loss) and loss > 0):
-        raise UsageError(f"the loss {loss:g} is no loss: give a positive number such as 2.1.")
-    low, high = 0.0, 100.0  # ln C: no network is trained outside 1 to e^100 FLOPs
-    if float(law.optimum(np.exp(high)).loss) > loss or float(law.optimum(1.0).loss) < loss:
-        raise DataError(f"the law {law.id} never reaches a loss of {loss:g} at its optimum; ask for one above its E.")
-    for _ in range(200):
-        middle = 0.5 * (low + high)
-        low, high = (middle, high) if float(law.optimum(np.exp(middle)).loss) > loss else (low, middle)
-    return float(np.exp(0.5 * (low + high)))

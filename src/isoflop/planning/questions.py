@@ -84,6 +84,8 @@ def flops_for_loss(law: Law, loss: ArrayLike, flops_per_token: FlopsPerToken | N
     '2.47e+23'
     """
     asked = np.asarray(loss, float)
+    if not law.has_loss:
+        raise DataError(f"the law {law.id} says how to split a budget, and nothing about the loss; ask another.")
     if "params" in law.family.inputs:
         refuse_unreachable(law, asked)
     drawn = drawn_view(law, asked.ndim, flops_per_token)
@@ -147,19 +149,6 @@ def params_for_loss(law: Law, tokens: ArrayLike, loss: ArrayLike) -> Estimate:
             f"the network, above the {L.flat[first]:.4g} asked for; take more tokens."
         )
     return found
-
-
-def split_at_ratio(law: Law, flops: ArrayLike, tokens_per_param: ArrayLike) -> Optimum:
-    """N, D and the loss where C = 6 N D is spent at a given D/N: N = sqrt(C/(6 D/N)).
-
-    >>> from isoflop import laws
-    >>> fixed = split_at_ratio(laws.law("besiroglu2024"), 5.76e23, 20)
-    >>> f"{fixed.params:.3g} parameters on {fixed.tokens:.4g} tokens"
-    '6.93e+10 parameters on 1.386e+12 tokens'
-    """
-    ratio = np.asarray(tokens_per_param, float)
-    N = np.sqrt(np.asarray(flops, float) / (6.0 * ratio))
-    return Optimum(params=N, tokens=ratio * N, loss=law.predict(N, ratio * N))
 
 
 def shift_from_measured(

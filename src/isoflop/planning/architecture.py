@@ -40,7 +40,10 @@ ALIKE = 0.01
 SMALL_ASPECT, LARGE_ASPECT = 64.0, 128.0
 SMALL, LARGE = 1e8, 7e9
 """Published decoders are 64 times as wide as deep near 100M parameters and 128 times from 7B."""
-STEPS = ((1024, 64), (2048, 128), (4096, 256), (8192, 512), (math.inf, 1024))
+STEPS = ((1024, 64), (2048, 128), (4096, 256), (8192, 512), (32768, 1024))
+LARGEST = 1e18
+DEPTHS = 9
+"""Of each width, spread over those whose N lies near N*."""
 VOCAB, CONTEXT = 128_256, 8192
 
 
@@ -133,6 +136,10 @@ def architectures(
         raise UsageError(f"vocabulary {vocab}, context {context}, devices {devices}: each is at least one.")
     best = law.optimum(flops)
     target, least = float(best.params), float(best.loss)
+    if target > LARGEST:
+        raise DataError(
+            f"{format_si(target)} parameters are no network that anybody could build; take a smaller budget."
+        )
     shapes = list(_near(architecture(kind), target, law.conventions.params, vocab, context))
     if not shapes:
         raise DataError(
@@ -163,14 +170,16 @@ def _near(kind: Architecture, target: float, convention: ParamsConvention, vocab
     aspect = _aspect(target)
     widest = 2 * (target * aspect * PROPORTION / 8) ** (1 / 3) + 256
     for d_model in _widths(widest):
-        fewest, most = d_model / (aspect * PROPORTION), d_model * PROPORTION / aspect
-        for layers in range(max(1, math.ceil(fewest)), math.floor(most) + 1):
-            shape = _proportioned(kind, layers, d_model, vocab, context)
-            N = counted(count_params(shape), convention)
-            if abs(N / target - 1) <= NEAR:
-                found.append(shape)
-            if target * (1 + NEAR) < N:
-                break
+        one, two = (
+            counted(count_params(_proportioned(kind, layers, d_model, vocab, context)), convention) for layers in (1, 2)
+        )
+        each = two - one
+        fewest = max(1.0, d_model / (aspect * PROPORTION), 1 + (target * (1 - NEAR) - one) / each)
+        most = min(d_model * PROPORTION / aspect, 1 + (target * (1 + NEAR) - one) / each)
+        spread = np.unique(np.linspace(math.ceil(fewest), math.floor(most), DEPTHS).round())
+        found += [
+            _proportioned(kind, int(layers), d_model, vocab, context) for layers in spread if fewest <= layers <= most
+        ]
     return found
 
 
@@ -179,7 +188,8 @@ def _widths(widest: float) -> list[int]:
     widths, at = [], 64
     while at <= widest:
         widths.append(at)
-        at += next(step for below, step in STEPS if at < below)
+        # Wider than anything built, steps of a sixteenth.
+        at += next((step for below, step in STEPS if at < below), at // 16384 * 1024)
     return widths
 
 

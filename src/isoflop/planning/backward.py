@@ -24,6 +24,11 @@ from isoflop.planning.valley import Valley
 from isoflop.quantities import Quantity, format_flops, format_interval, format_si
 
 
+MOST_GAIN = 1e9
+LEAST_RATIO, MOST_RATIO = 1.0, 2000.0
+"""Tokens a parameter outside which hardly any law has seen a run."""
+
+
 @dataclass(frozen=True)
 class Target:
     """What reaches a loss: the least compute (``asked`` is "flops"), or D of given N, or N of given D."""
@@ -120,6 +125,9 @@ class Fixed:
             f"{float(self.loss.value):.3f}{width}",
         )
         note = f"{self.wasted:.1%} of the compute would not be needed for this loss at the law's own split."
+        ratio = self.tokens / self.params
+        if not LEAST_RATIO <= ratio <= MOST_RATIO:
+            note += f" {ratio:.3g} tokens a parameter is far from any run that laws were fitted on: do not rely on it."
         header = ("law", "parameters", "tokens", "tokens/param", "loss")
         return Sheet("The split that was given", header, (line,), (note,))
 
@@ -178,8 +186,8 @@ class GainSection:
 
 def gain(law: Law, flops: float, multiplier: float, level: float) -> GainSection:
     """What better data, architecture or optimiser, worth m times the compute, does at a budget."""
-    if not (np.isfinite(multiplier) and multiplier > 0):
-        raise UsageError(f"a gain of {multiplier:g}: give a positive factor, as 1.5.")
+    if not 1 / MOST_GAIN <= multiplier <= MOST_GAIN:
+        raise UsageError(f"a gain of {multiplier:g}: give a positive factor, as 1.5, of {MOST_GAIN:g} at most.")
     found = compute_gain(law, flops, multiplier)
     return GainSection(law.id, multiplier, float(found.equivalent_flops), found.loss_before, found.loss, level)
 

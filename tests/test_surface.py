@@ -11,8 +11,10 @@ import isoflop
 
 PUBLIC = [
     "Approaches",
+    "Asked",
     "Conventions",
     "DataError",
+    "Demand",
     "Fit",
     "FlopsConvention",
     "IsoflopError",
@@ -30,6 +32,7 @@ PUBLIC = [
     "fit_all",
     "law",
     "plan",
+    "plans",
     "read_law",
     "read_runs",
     "with_convention",

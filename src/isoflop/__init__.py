@@ -16,13 +16,15 @@ if TYPE_CHECKING:
     from isoflop.errors import DataError, IsoflopError, QuantityError, TableError, UnknownName, UsageError
     from isoflop.fitting import Approaches, Fit, fit, fit_all
     from isoflop.laws import Law, catalogue, law, read_law, write_law
-    from isoflop.planning import Plan, plan
+    from isoflop.planning import Asked, Demand, Plan, plan, plans
     from isoflop.runs import Runs, read_runs, with_convention
 
 __all__ = [
     "Approaches",
+    "Asked",
     "Conventions",
     "DataError",
+    "Demand",
     "Fit",
     "FlopsConvention",
     "IsoflopError",
@@ -40,6 +42,7 @@ __all__ = [
     "fit_all",
     "law",
     "plan",
+    "plans",
     "read_law",
     "read_runs",
     "with_convention",
@@ -53,7 +56,7 @@ _HOMES = {
     "isoflop.errors": ("DataError", "IsoflopError", "QuantityError", "TableError", "UnknownName", "UsageError"),
     "isoflop.fitting": ("Approaches", "Fit", "fit", "fit_all"),
     "isoflop.laws": ("Law", "catalogue", "law", "read_law", "write_law"),
-    "isoflop.planning": ("Plan", "plan"),
+    "isoflop.planning": ("Asked", "Demand", "Plan", "plan", "plans"),
     "isoflop.runs": ("Runs", "read_runs", "with_convention"),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}

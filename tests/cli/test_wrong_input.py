@@ -63,7 +63,8 @@ TABLES = {
     "broken.toml": "= [",
     "nameless.toml": LAW.replace('id = "mine"', ""),
     "convention.toml": LAW + '[conventions]\nparams = "most"\n',
-    "cancel.toml": LAW.replace("alpha = 0.35", "alpha = -0.37"),
+    "negative.toml": LAW.replace("alpha = 0.35", "alpha = -0.37"),
+    "zero.toml": LAW.replace("alpha = 0.35", "alpha = 0.0"),
     "text.toml": LAW.replace("alpha = 0.35", 'alpha = "much"'),
     "flat.toml": LAW.split("[coefficients]")[0] + "coefficients = 3\n",
     "source.toml": LAW + '[source]\nauthor = "me"\n',
@@ -125,13 +126,30 @@ CASES = [
     ("plan 1e24 --law flat.toml", 2, "flat.toml says coefficients = 3; write it as a table"),
     ("plan 1e24 --law source.toml", 2, "source.toml has 'author' in [source]"),
     ("plan 1e24 --law range.toml", 2, "range.toml says flops = 3 in [fitted_range]"),
-    ("plan 1e24 --law cancel.toml", 3, "the law mine gives no optimum at 1e24 FLOPs"),
+    ("plan 1e24 --law negative.toml", 2, "negative.toml says alpha = -0.37; in the family chinchilla it lies between"),
+    ("plan 1e24 --law zero.toml", 3, "the law mine gives no optimum at 1e24 FLOPs"),
+    ("predict besiroglu2024 --target-loss nan", 2, "the loss nan is no loss"),
+    ("predict besiroglu2024 --params 7B --tokens 2T --where loss<3", 2, "besiroglu2024 is a law: --where"),
     ("plan 1mFLOP", 2, "'1mFLOP' has the prefix m, which is a thousandth; write M for a million"),
     ("plan 1 PF-day", 2, "there is no place for PF-day: words with spaces go in quotes (see isoflop plan --help)."),
     ("plan 1e24 --level 90", 2, "90 is not a share"),
     ("plan 1e24 --level high", 2, "'--level': it is not a number (see isoflop plan --help)."),
     ("plan 1e24 --lawful", 2, "--lawful"),
-    ("plan", 2, "BUDGET"),
+    ("plan", 2, "no budget: give one"),
+    ("plan 1e24 --target-loss 2", 2, "two ends of one question"),
+    ("plan --target-loss 1.5", 3, "no amount of compute reaches it"),
+    ("plan 1e24 --hardware H1000", 2, "H1000"),
+    ("plan 1e24 --devices 8", 2, "need hardware"),
+    ("plan 1e24 --serving write=0.02", 2, "--serving needs --inference-tokens"),
+    ("plan 1e24 --inference-tokens 2T --serving write=2%", 2, "--serving write=2%: write NAME=NUMBER"),
+    ("plan 1e24 --measured 1B,20B", 2, "--measured 1B,20B: give parameters, tokens and loss"),
+    ("plan 1e24 --unique-tokens 10FLOPs", 2, "10FLOPs"),
+    ("plan 1e24 --show everything", 2, "--show"),
+    ("count llama3-9b", 2, "no network called 'llama3-9b'"),
+    ("count --layers 12", 2, "give --layers and --d-model"),
+    ("count --layers 12 --d-model 770 --heads 12", 2, "no multiple of 12 heads"),
+    ("count gpt2 --precision fp3", 2, "fp3"),
+    ("hardware H1000", 2, "H1000"),
     ("laws besirogul2024", 2, "did you mean 'besiroglu2024'"),
     ("hardware h1000", 2, "did you mean 'h100-sxm'"),
     ("hardware TPU", 2, "'TPU' could be tpu-v4, tpu-v5e"),
@@ -222,7 +240,7 @@ def test_an_interrupt_exits_130(here: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=here, check=False)
     assert done.returncode == 130
-    assert done.stderr == "isoflop: interrupted; what was finished is kept, and the same command goes on.\n"
+    assert done.stderr == "isoflop: interrupted; a study keeps what was finished, and the same command goes on.\n"
 
 
 @pytest.mark.skipif(not Path("/proc/self").exists(), reason="no /proc on this system")

@@ -3,9 +3,11 @@
 import pytest
 
 import isoflop as iso
+from isoflop.errors import UsageError
+from isoflop.laws import families
 from isoflop.testing.truth import PLANTED, planted_runs
 
-FITTED = sorted(set(PLANTED) - {"frontier"})
+FITTED = sorted(name for name in PLANTED if name != "frontier" and families()[name].fitted)
 FLAT = {"farseer", "broken_params_2", "broken_tokens_2", "broken_flops_2"}
 """Eight or nine coefficients on 48 runs are a flat valley even without noise."""
 
@@ -39,3 +41,9 @@ def test_a_flat_valley_is_refused_or_right_where_it_was_seen(name):
         assert fit.verdict.notes[0].code in ("flat_optimum", "not_converged", "at_bound", "dead_term")
     else:
         assert fit.residual < 1e-4
+
+
+@pytest.mark.parametrize("name", sorted(name for name in PLANTED if not families()[name].fitted))
+def test_a_family_of_published_constants_is_not_fitted(name):
+    with pytest.raises(UsageError, match="is not fitted"):
+        iso.fit(planted_runs("chinchilla"), name, draws=0)

@@ -31,7 +31,7 @@ def uncertain(id: str = "mine", width: float = 0.02, draws: int = 2000) -> Law:
     rng = np.random.default_rng(0)
     law = laws.law("besiroglu2024")
     spread = {name: value * np.exp(width * rng.standard_normal(draws)) for name, value in law.coefficients.items()}
-    return dataclasses.replace(law, id=id, draws=spread, caveats=())
+    return dataclasses.replace(law, id=id, draws=spread, form_error=None, caveats=())
 
 
 @pytest.mark.parametrize(("law", "params", "tokens", "ratio"), PUBLISHED)

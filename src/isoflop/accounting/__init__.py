@@ -1,7 +1,61 @@
-"""What a network costs: its parameters and its FLOPs, counted exactly from its shape."""
+"""What a network costs: its parameters, FLOPs and memory, counted from its shape."""
 
-from isoflop.accounting.flops import FlopsPerToken, flops_per_token
-from isoflop.accounting.params import ParamsCount, count_params
-from isoflop.accounting.shapes import Shape
+from isoflop.accounting.count import Account, count_network, named_or_described
+from isoflop.accounting.flops import (
+    FlopsPerToken,
+    Recompute,
+    flops_per_token,
+    hardware_flops_per_token,
+    hoffmann_flops_per_token,
+)
+from isoflop.accounting.memory import (
+    PRECISIONS,
+    Precision,
+    StateMemory,
+    activation_memory,
+    kv_cache,
+    state_memory,
+)
+from isoflop.accounting.params import ParamsCount, Parts, count_params, count_parts
+from isoflop.accounting.presets import preset, presets
+from isoflop.accounting.shapes import (
+    ARCHITECTURES,
+    Architecture,
+    Experts,
+    LatentAttention,
+    Shape,
+    architecture,
+    shape_from,
+    usual_shape,
+)
 
-__all__ = ["FlopsPerToken", "ParamsCount", "Shape", "count_params", "flops_per_token"]
+__all__ = [
+    "ARCHITECTURES",
+    "PRECISIONS",
+    "Account",
+    "Architecture",
+    "Experts",
+    "FlopsPerToken",
+    "LatentAttention",
+    "ParamsCount",
+    "Parts",
+    "Precision",
+    "Recompute",
+    "Shape",
+    "StateMemory",
+    "activation_memory",
+    "architecture",
+    "count_network",
+    "count_params",
+    "count_parts",
+    "flops_per_token",
+    "hardware_flops_per_token",
+    "hoffmann_flops_per_token",
+    "kv_cache",
+    "named_or_described",
+    "preset",
+    "presets",
+    "shape_from",
+    "state_memory",
+    "usual_shape",
+]

@@ -9,6 +9,7 @@ import typer
 from isoflop import fitting
 from isoflop.cli.families import read_family
 from isoflop.cli.table import Json, LossColumn, ParamsColumn, RunsPath, TokensColumn, Where, read_table
+from isoflop.errors import DataError
 
 FAMILIES = ["chinchilla", "chinchilla_shared", "skaling", "kaplan"]
 
@@ -26,4 +27,4 @@ def compare(
     table = read_table(runs, where, params=params_column, tokens=tokens_column, loss=loss_column)
     found = fitting.compare(table, [read_family(name) for name in family or FAMILIES])
     typer.echo(found.to_json() if json else found.summary())
-    return 0
+    return 0 if found.best else DataError.exit_code

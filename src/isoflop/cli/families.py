@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeVar
 
 from isoflop.errors import UsageError
 from isoflop.laws import Family, family, family_from_file
 
+Given = TypeVar("Given")
+
 
 def read_family(words: str) -> Family:
-    """A family by name, or from a file of the user's as FILE.py:NAME."""
-    return family_from_file(words) if ":" in words else family(words)
+    """A family by name, or from a file of the user's as FILE.py:NAME; one that can be fitted."""
+    found = family_from_file(words) if ":" in words else family(words)
+    if not found.fitted:
+        raise UsageError(f"the family {found.name} is here for its published constants and is not fitted; fit another.")
+    return found
 
 
 def read_pins(words: Sequence[str]) -> dict[str, float]:
@@ -19,16 +25,29 @@ def read_pins(words: Sequence[str]) -> dict[str, float]:
     >>> read_pins(["E=1.69"])
     {'E': 1.69}
     """
-    pinned = {}
+    return _numbers(words, "--pin", "give a coefficient and a number, as in E=1.69")
+
+
+def read_inputs(words: Sequence[str]) -> dict[str, float]:
+    """What ``--given unique_tokens=3e11`` holds.
+
+    >>> read_inputs(["experts=64"])
+    {'experts': 64.0}
+    """
+    return _numbers(words, "--given", "give an input of the law and a number, as in unique_tokens=3e11")
+
+
+def _numbers(words: Sequence[str], option: str, remedy: str) -> dict[str, float]:
+    numbers = {}
     for word in words:
         name, equals, number = word.partition("=")
         try:
-            pinned[name.strip()] = float(number)
+            numbers[name.strip()] = float(number)
         except ValueError:
             equals = ""
         if not equals:
-            raise UsageError(f"--pin {word}: give a coefficient and a number, as in E=1.69.")
-    return pinned
+            raise UsageError(f"{option} {word}: {remedy}.")
+    return _once(option, words, numbers)
 
 
 def read_priors(words: Sequence[str]) -> dict[str, tuple[float, float]]:
@@ -45,4 +64,10 @@ def read_priors(words: Sequence[str]) -> dict[str, tuple[float, float]]:
             priors[name.strip()] = float(mean), float(deviation)
         except ValueError:
             raise UsageError(f"--prior {word}: give a coefficient, a mean and a deviation, as in E=1.7+-0.1.") from None
-    return priors
+    return _once("--prior", words, priors)
+
+
+def _once(option: str, words: Sequence[str], read: dict[str, Given]) -> dict[str, Given]:
+    if len(read) < len(words):
+        raise UsageError(f"{option} names a coefficient twice ({', '.join(words)}); give each once.")
+    return read

@@ -1,4 +1,4 @@
-"""``isoflop laws``: the published laws that come with isoflop."""
+"""``isoflop laws``: the published laws, rules and records that come with isoflop."""
 
 from __future__ import annotations
 
@@ -7,10 +7,18 @@ from typing import Annotated, Any
 
 import typer
 
-from isoflop.laws import Law, catalogue
-from isoflop.laws import law as find_law
+from isoflop.laws import Law, Record, Rule, entries, kind
+from isoflop.laws import entry as find_entry
 
 SCHEMA = "isoflop.laws/1"
+KINDS = {
+    "loss_and_split": "Loss and split of a budget: isoflop plan 1e24 --law ID",
+    "split": "Split of a budget, and no loss: isoflop plan 1e24 --law ID",
+    "loss": "Loss, and no optimum in closed form: isoflop.law(ID).predict(...)",
+    "rule": "Learning rate and batch: isoflop.laws.entry(ID).predict(...)",
+    "record": "Records: shown, and nothing is computed from them",
+}
+Entry = Law | Rule | Record
 
 
 def laws(
@@ -18,38 +26,78 @@ def laws(
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """List the published laws, or show one: formula, constants, conventions, fitted range, source."""
-    shown = [find_law(one) for one in ((name,) if name else catalogue())]
+    shown = [find_entry(one) for one in ((name,) if name else entries())]
     if json:
-        typer.echo(jsonlib.dumps({"schema": SCHEMA, "laws": [_facts(law) for law in shown]}, indent=2))
+        typer.echo(jsonlib.dumps({"schema": SCHEMA, "laws": [_facts(entry) for entry in shown]}, indent=2))
     elif name:
         typer.echo(_page(shown[0]))
     else:
-        width = max(len(law.id) for law in shown)
-        typer.echo("\n".join(f"{law.id.ljust(width)}  {law.title}" for law in shown))
+        typer.echo(_list(shown))
 
 
-def _facts(law: Law) -> dict[str, Any]:
-    return {
-        "id": law.id,
-        "title": law.title,
-        "family": law.family.name,
-        "formula": law.family.formula,
-        "coefficients": dict(law.coefficients),
-        "conventions": law.conventions.to_dict(),
-        "fitted_range": dict(vars(law.fitted_range)),
-        "source": dict(vars(law.source)),
-        "caveats": list(law.caveats),
-    }
+def _list(shown: list[Entry]) -> str:
+    width = max(len(entry.id) for entry in shown)
+    groups = [
+        "\n".join([says, *(f"  {entry.id.ljust(width)}  {entry.title}" for entry in shown if kind(entry) == one)])
+        for one, says in KINDS.items()
+    ]
+    return "\n\n".join(groups)
 
 
-def _page(law: Law) -> str:
-    """One law as text; constants with every digit that the source has."""
-    source = f"{law.source.title}, {law.source.where}"
-    lines = [f"{law.id}: {law.title}", "", f"  {law.family.formula}"]
-    lines += [f"  {one.name:<6} {law.coefficients[one.name]!r:<20} {one.meaning}" for one in law.family.coefficients]
-    spans = {name: span for name, span in vars(law.fitted_range).items() if span is not None}
-    fitted = ", ".join(f"{name} {low:.3g} to {high:.3g}" for name, (low, high) in spans.items())
-    lines += ["", f"  conventions  {law.conventions.describe()}", f"  fitted on    {fitted or 'not stated'}"]
-    lines += [f"  source       {source}" + (f", arXiv {law.source.arxiv}" if law.source.arxiv else "")]
-    lines += [f"  caution      {caveat}" for caveat in law.caveats]
+def _facts(entry: Entry) -> dict[str, Any]:
+    about: dict[str, Any] = {"id": entry.id, "title": entry.title, "kind": kind(entry)}
+    if isinstance(entry, Law):
+        about |= {"family": entry.family.name, "formula": entry.family.formula}
+        about |= {"coefficients": dict(entry.coefficients)}
+        about |= {"draws_n": 0 if entry.draws is None else len(next(iter(entry.draws.values())))}
+    elif isinstance(entry, Rule):
+        about |= {"formula": entry.formula}
+        about |= {
+            "outputs": {
+                key: {"coefficient": power.coefficient, "exponents": dict(power.exponents)}
+                for key, power in entry.outputs.items()
+            }
+        }
+    else:
+        about |= {"formula": entry.formula, "constants": dict(entry.constants)}
+    if not isinstance(entry, Record):
+        about |= {"conventions": entry.conventions.to_dict(), "fitted_range": dict(vars(entry.fitted_range))}
+    return {**about, "source": dict(vars(entry.source)), "caveats": list(entry.caveats)}
+
+
+def _page(entry: Entry) -> str:
+    """One entry as text; constants with every digit that the source has, cautions first."""
+    source = f"{entry.source.title}, {entry.source.where}"
+    lines = [f"{entry.id}: {entry.title}", "", *(f"  caution      {caveat}" for caveat in entry.caveats)]
+    lines += [""] * bool(entry.caveats) + _numbers(entry) + [""]
+    if not isinstance(entry, Record):
+        spans = {name: span for name, span in vars(entry.fitted_range).items() if span is not None}
+        fitted = ", ".join(f"{name} {low:.3g} to {high:.3g}" for name, (low, high) in spans.items())
+        lines += [f"  conventions  {entry.conventions.describe()}", f"  fitted on    {fitted or 'not stated'}"]
+    lines += [f"  source       {source}" + (f", arXiv {entry.source.arxiv}" if entry.source.arxiv else "")]
+    lines += [f"  read in      {entry.source.verified}", f"  use          {KINDS[kind(entry)]}"]
     return "\n".join(lines)
+
+
+def _numbers(entry: Entry) -> list[str]:
+    if isinstance(entry, Rule):
+        return [f"  {name} = {power}" for name, power in entry.outputs.items()]
+    if isinstance(entry, Record):
+        return [f"  {entry.formula}", *(f"  {name:<22} {_plain(value)}" for name, value in entry.constants.items())]
+    numbers = [
+        f"  {one.name:<8} {_plain(entry.coefficients[one.name]):<20} {one.meaning}" for one in entry.family.coefficients
+    ]
+    drawn = [] if entry.draws is None else [f"  and {len(next(iter(entry.draws.values())))} joint draws"]
+    return [f"  {entry.family.formula}", *numbers, *drawn]
+
+
+def _plain(value: Any) -> str:
+    """A constant, a row or a set of them on one line."""
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {_plain(one)}" for key, one in value.items())
+    if isinstance(value, str):
+        return value
+    if isinstance(value, list):
+        return "[" + ", ".join(_plain(one) for one in value) + "]"
+    short = f"{value:g}"
+    return short if float(short) == value else repr(value)

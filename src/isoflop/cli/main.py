@@ -18,18 +18,8 @@ import typer
 from typer.core import TyperGroup
 
 from isoflop.cli.arguments import UnreadableArgument, reworded, shield_negative_number
+from isoflop.cli.commands import COMMANDS
 from isoflop.errors import Interrupted, IsoflopError
-
-COMMANDS = {
-    "quickstart": "Train, fit and report a small isoFLOP study on this CPU.",
-    "fit": "Fit a scaling law to runs: verdict, coefficients, intervals.",
-    "compare": "Compare law families on runs larger than they were fitted to.",
-    "backtest": "Fit on the smaller budgets, predict the larger, say how wrong.",
-    "predict": "Predict a loss with its interval, or the compute for one.",
-    "plan": "Split a compute budget between parameters and tokens.",
-    "laws": "List the published laws, or show one.",
-    "hardware": "List accelerators: dense peaks, memory, dated prices; or one.",
-}
 
 
 class Commands(TyperGroup):
@@ -103,7 +93,7 @@ def run(words: Sequence[str], debug: bool = False) -> int:
     except (KeyboardInterrupt, typer.Abort):
         code = Interrupted.exit_code
     if code == Interrupted.exit_code:  # newer versions of typer turn Ctrl-C into the code alone
-        return _fail("interrupted; what was finished is kept, and the same command goes on.", code, debug)
+        return _fail("interrupted; a study keeps what was finished, and the same command goes on.", code, debug)
     return int(code or 0)
 
 

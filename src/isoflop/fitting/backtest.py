@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from isoflop.errors import DataError
-from isoflop.fitting.compare import baselines
+from isoflop.fitting.compare import baselines, refuse_one_loss
 from isoflop.fitting.extrapolate import Extrapolation, Table, bootstrap_half_width, extrapolate, gather
 from isoflop.fitting.fit import DRAWS, LEVEL, fit
 from isoflop.fitting.objective import FloatArray
@@ -101,6 +101,7 @@ def backtest(runs: Runs, *, draws: int = DRAWS // 4, level: float = LEVEL, seed:
     for jump in JUMPS:
         below = runs.flops <= runs.flops.max() / jump
         if below.sum() >= FEWEST_FITTED and (~below).sum() >= FEWEST_ABOVE:
+            refuse_one_loss(runs)
             splits.append(_split(jump, runs.take(below), runs.take(~below), draws, level, seed))
     if not splits:
         raise DataError(

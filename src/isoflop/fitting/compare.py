@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from isoflop.errors import DataError, UsageError
+from isoflop.fitting import diagnose
 from isoflop.fitting.fit import FRONTIER, fit
 from isoflop.fitting.objective import FloatArray
 from isoflop.fitting.result import Fit
@@ -27,6 +28,7 @@ SCHEMA = "isoflop.compare/1"
 JUMPS = (8.0, 4.0, 2.0)
 """Compute of the largest run over that of the largest fitted one: the first that leaves enough on both sides."""
 FEWEST_BELOW, FEWEST_ABOVE = 8, 2
+SAME_BUDGET = 1e-6
 
 
 @dataclass(frozen=True)
@@ -118,13 +120,23 @@ def compare(runs: Runs, families: Sequence[str | Family]) -> Comparison:
     """
     if len(families) < 2:
         raise UsageError("a comparison needs two families; give --family twice or more.")
+    names = [family if isinstance(family, str) else family.name for family in families]
+    if len(set(names)) < len(names):
+        raise UsageError(f"a family is named twice ({', '.join(names)}); give each once.")
     for family in families:
         if (family if isinstance(family, str) else family.name) == FRONTIER:
             raise UsageError("the family frontier has no loss off the frontier to be judged by; compare surfaces.")
     below = _split(runs)
+    refuse_one_loss(runs)
     small, large = runs.take(below), runs.take(~below)
     rows = tuple(_compared(runs, small, large, family) for family in families)
     return Comparison(runs.source, float(small.flops.max()), len(small), len(large), rows, baselines(small, large))
+
+
+def refuse_one_loss(runs: Runs) -> None:
+    """DataError where every loss is the same: there is nothing to predict."""
+    if note := diagnose.one_loss(runs):
+        raise DataError(f"{runs.source}: {note.message}")
 
 
 def _split(runs: Runs) -> np.ndarray[Any, np.dtype[np.bool_]]:
@@ -182,10 +194,12 @@ def _frontier_line(small: Runs, flops: FloatArray) -> FloatArray:
     order = np.lexsort((small.loss, small.flops))
     running = np.minimum.accumulate(small.loss[order])
     frontier = order[small.loss[order] <= running]
-    if np.ptp(small.flops[frontier]) == 0:
+    x, y = np.log(small.flops[frontier]), np.log(small.loss[frontier])
+    if np.ptp(x) < SAME_BUDGET:
         return np.full(flops.shape, small.loss.min())
-    slope, intercept = np.polyfit(np.log(small.flops[frontier]), np.log(small.loss[frontier]), 1)
-    return np.asarray(np.exp(intercept + slope * np.log(flops)))
+    away = x - x.mean()
+    slope = float(away @ y / (away @ away))
+    return np.asarray(np.exp(y.mean() + slope * (np.log(flops) - x.mean())))
 
 
 def _percent(error: float | None) -> str:

@@ -23,6 +23,7 @@ from isoflop.fitting.groups import groups
 from isoflop.fitting.isoflop import IrreduciblePosterior, frontier, irreducible_loss, power_law
 from isoflop.fitting.objective import BoolArray, FloatArray, IntArray
 from isoflop.fitting.parametric import FEW_LOST, MANY_LOST, fitted_range
+from isoflop.fitting.plausible import implausible
 from isoflop.fitting.result import Fit, Minimum, Note, Objective, Span, Starts
 from isoflop.fitting.uncertainty import interval
 from isoflop.laws import Law, Source, family
@@ -233,7 +234,7 @@ def _notes(
         diagnose.repeated_rows(runs),
         diagnose.irreducible_not_identified(span, float(runs.loss.min())),
     )
-    return [note for note in possible if note is not None]
+    return [note for note in possible if note is not None] + implausible(runs)
 
 
 def _fit(

@@ -64,8 +64,8 @@ def fit(
 
     Approach 3 (the default) fits the family's loss surface to all runs; approach 2 (the default for the
     family "frontier") takes the minima of isoFLOP profiles and needs no surface; approach 1 follows the envelope of
-    training curves. A table that cannot
-    carry the question gives a Fit whose verdict is "refused" and says why; only unusable arguments raise.
+    training curves. A table that cannot carry the question gives a Fit whose verdict is "refused" and says why; only
+    unusable arguments raise.
 
     >>> import numpy as np, isoflop as iso
     >>> N, D = (axis.ravel() for axis in np.meshgrid(np.geomspace(1e7, 1e10, 6), np.geomspace(1e9, 1e12, 6)))
@@ -82,6 +82,8 @@ def fit(
         raise UsageError(
             f"approach {approach} fits no surface: pins, priors, weights, an objective or a delta are for approach 3."
         )
+    if approach in (1, 2):
+        _check_frontier(approach, form)
     if approach == 1:
         return fit_envelope(runs, draws, level, seed, group)
     if approach == 2:
@@ -96,6 +98,11 @@ def fit(
     question = Question(form, draws, level, seed, dict(pin or {}), dict(prior or {}), objective, delta, weigh, group)
     _check(question)
     return fit_surface(runs, question)
+
+
+def _check_frontier(approach: int, form: Family) -> None:
+    if form.name not in (FRONTIER, "chinchilla"):  # chinchilla is what nobody asked for
+        raise UsageError(f"approach {approach} yields a frontier, not a surface; {form.name} is for approach 3.")
 
 
 def _check_numbers(approach: object, draws: int, level: float, seed: int) -> None:
@@ -113,6 +120,11 @@ def _check_numbers(approach: object, draws: int, level: float, seed: int) -> Non
 
 
 def _check(question: Question) -> None:
+    if not question.family.fitted:
+        raise UsageError(
+            f"the family {question.family.name} is here for its published constants and is not fitted; fit chinchilla, "
+            "or a family of your own (--family FILE.py:NAME)."
+        )
     if question.objective not in OBJECTIVES:
         raise UnknownName.among("objective", question.objective, OBJECTIVES)
     if not 0 < question.delta < 1:

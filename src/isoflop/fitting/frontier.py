@@ -22,6 +22,7 @@ from isoflop.fitting.isoflop import (
 from isoflop.fitting.noise import Noise, seed_noise
 from isoflop.fitting.objective import FloatArray
 from isoflop.fitting.parametric import fitted_range
+from isoflop.fitting.plausible import implausible
 from isoflop.fitting.result import Fit, Minimum, Note, Objective, Span, Starts
 from isoflop.fitting.uncertainty import interval
 from isoflop.laws import Law, Source, family
@@ -183,7 +184,8 @@ def _notes(
         ),
     )
     refused = [found for found in minima if not found.interior]
-    return diagnose.edge_minima(refused, len(minima)) + [note for note in possible if note is not None]
+    edges = diagnose.edge_minima(refused, len(minima))
+    return edges + [note for note in possible if note is not None] + implausible(runs)
 
 
 def _misfit(runs: Runs, minima: Sequence[Minimum]) -> tuple[float, int]:

@@ -24,7 +24,8 @@ def groups(runs: Runs, column: str | None = None) -> IntArray | None:
     """
     if column is not None:
         if column not in runs.columns:
-            raise UnknownName.among("column", column, runs.columns)
+            known = ", ".join(runs.columns) or "no columns but the numbers themselves"
+            raise UnknownName(f"no column {column!r} to group the runs by: the table has {known}; see --group.")
         named = [column]
     else:
         named = [name for name in (*GROUPS, "run_id") if name in runs.columns]
@@ -40,6 +41,14 @@ def group_weights(labels: IntArray | None, count: int, draws: int, rng: np.rando
     if labels is not None:
         return resampled(int(labels.max()) + 1, draws, rng)[:, labels]
     return resampled(count, draws, rng)
+
+
+def reweighted(count: int, draws: int, rng: np.random.Generator) -> FloatArray:
+    """Weights from a flat Dirichlet that sum to ``count``, (draws, count): the Bayesian bootstrap (Rubin 1981).
+
+    Of few runs a resample leaves so many out that it carries a law badly; here none is left out.
+    """
+    return np.asarray(count * rng.dirichlet(np.ones(count), size=draws))
 
 
 def resampled(count: int, draws: int, rng: np.random.Generator) -> FloatArray:

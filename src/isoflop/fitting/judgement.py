@@ -23,9 +23,11 @@ from isoflop.quantities import format_flops, format_si
 from isoflop.runs import Runs
 
 TREND = 1e-3
-"""Chance, over N, D and C together, of a pattern this strong among residuals without one."""
+"""Chance, over N, D, C and D/N together, of a pattern this strong among residuals without one."""
 FAR = 6.0
 """Robust standard deviations beyond which a run is an outlier, heavy tails of real noise allowed for."""
+GROSS = 0.1
+"""Of the loss: a run so far off is worth a word even where the answer does not hang on it."""
 ROBUST = 1.4826
 MOVED = 0.5
 MOVED_FAR = 0.2
@@ -86,9 +88,9 @@ def _thinned(optimum: Optimum) -> Optimum:
 
 
 def residual_trend(optimum: Optimum) -> Note | None:
-    """Residuals that rise, fall or bend along N, D or C: their ranks on a quartic in its ranks.
+    """Residuals that rise, fall or bend along N, D, C or D/N: their ranks on a quartic in its ranks.
 
-    Under no pattern, n R^2 of that regression is a chi squared of four degrees; three are asked, hence Bonferroni.
+    Under no pattern, n R^2 of that regression is a chi squared of four degrees; four are asked, hence Bonferroni.
     A quartic, because level, slope and bend are what a surface takes up: what is left of a misfit swings.
     """
     runs, residual = optimum.runs, optimum.residual
@@ -97,11 +99,12 @@ def residual_trend(optimum: Optimum) -> Note | None:
     ranks = rankdata(residual)
     ranks -= ranks.mean()
     worst: tuple[float, str, FloatArray] | None = None
-    for name, column in (("N", runs.params), ("D", runs.tokens), ("C", runs.flops)):
+    axes = {"N": runs.params, "D": runs.tokens, "C": runs.flops, "D/N": runs.tokens / runs.params}
+    for name, column in axes.items():
         x = rankdata(column)
         basis, _ = np.linalg.qr(np.vander(x / x.max(), 5))
         explained = float(((basis.T @ ranks) ** 2).sum() / (ranks**2).sum())
-        chance = 3 * float(chdtrc(4, len(runs) * explained))
+        chance = len(axes) * float(chdtrc(4, len(runs) * explained))
         if worst is None or chance < worst[0]:
             worst = chance, name, column
     assert worst is not None
@@ -132,19 +135,35 @@ def outliers(optimum: Optimum) -> Note | None:
     _, without = refitted
     question = _question(optimum)
     before, after = _answer(optimum.theta, optimum, question), _answer(without, optimum, question)
-    if before is None or after is None or not _moved(before, after, optimum, question):
+    if before is None or after is None:
         return None
-    places = np.flatnonzero(far) if optimum.rows is None else optimum.rows[far]
-    rows = ", ".join(str(row) for row in places[:5]) + (" ..." if far.sum() > 5 else "")
+    noun, lies = ("run", "lies") if far.sum() == 1 else ("runs", "lie")
+    seen = f"{int(far.sum())} {noun} ({_named(optimum, far)}) {lies} {FAR:g} robust deviations or more off the surface"
+    if not _moved(before, after, optimum, question):
+        if deviation.max() < GROSS:
+            return None
+        return Note(
+            "outliers",
+            f"{seen}, the farthest by {float(deviation.max()):.0%} of the loss; the answer does not hang on "
+            f"{'it' if far.sum() == 1 else 'them'}, but look what happened there.",
+        )
     a = optimum.family.allocation(optimum.observed.coefficients(without[None]))
     exponent = "" if a is None else f" and a is {float(a[0][0]):.3f}"
-    noun, lies = ("run", "lies") if far.sum() == 1 else ("runs", "lie")
     return Note(
         "outliers",
-        f"{int(far.sum())} {noun} (row {rows} of those used, from 0) {lies} {FAR:g} robust deviations or more off the "
-        f"surface and move the answer: without them {question[0]} is {format_si(after)} "
+        f"{seen} and move the answer: without them {question[0]} is {format_si(after)} "
         f"instead of {format_si(before)}{exponent}; look at them before you keep or drop them.",
     )
+
+
+def _named(optimum: Optimum, those: BoolArray) -> str:
+    """Runs by their run_id where they have one each, or by their place among the rows used."""
+    names = optimum.runs.columns.get("run_id")
+    more = f" and {int(those.sum()) - 5} more" if those.sum() > 5 else ""
+    if names is not None and len(set(map(str, names))) == len(names):
+        return ", ".join(map(str, names[those][:5])) + more
+    places = np.flatnonzero(those) if optimum.rows is None else optimum.rows[those]
+    return f"row {', '.join(str(place + 1) for place in places[:5])}{more} of those used, from 1"
 
 
 def drifting_exponent(optimum: Optimum) -> Note | None:
@@ -198,7 +217,8 @@ def conditioning(optimum: Optimum) -> float:
     observed, family, runs = optimum.observed, optimum.family, optimum.runs
     values = {name: float(column[0]) for name, column in observed.coefficients(optimum.theta[None]).items()}
     inputs = {name: np.asarray(runs.column(name), float) for name in family.inputs}
-    slopes = {name: _slope(family, values, inputs, name) for name in observed.free if values[name] != 0}
+    seen = [name for name in observed.free if values[name] != 0 and name not in observed.dead_terms(optimum.theta)]
+    slopes = {name: _slope(family, values, inputs, name) for name in seen}
     columns = [column / max(float(np.linalg.norm(column)), 1e-300) for column in slopes.values()]
     singular = np.linalg.svd(np.stack(columns, axis=1), compute_uv=False)
     return float(singular[0] / max(singular[-1], 1e-300))

@@ -8,11 +8,12 @@ from dataclasses import replace
 import numpy as np
 
 from isoflop.conventions import FlopsConvention
-from isoflop.fitting import diagnose
+from isoflop.fitting import diagnose, identifiable
 from isoflop.fitting.extrapolate import FEW_EXPONENTS, Table, form_error, surface
-from isoflop.fitting.groups import group_weights, groups
-from isoflop.fitting.judgement import Optimum, conditioning, judge_optimum, unseen
+from isoflop.fitting.groups import group_weights, groups, reweighted
+from isoflop.fitting.judgement import ROBUST, Optimum, conditioning, judge_optimum, unseen
 from isoflop.fitting.objective import FloatArray, IntArray, LogRuns, Observed
+from isoflop.fitting.plausible import implausible, rising_loss
 from isoflop.fitting.question import CLOSED, Question
 from isoflop.fitting.result import Fit, Note, Objective, Starts
 from isoflop.fitting.solve import Solution, descend, exact_objective, minimise, projection_starts
@@ -23,6 +24,10 @@ from isoflop.runs import Runs
 
 EXPONENTS = np.geomspace(0.1, 1.2, 8)
 """Start grid for Chinchilla's alpha and beta: published exponents lie between .05 and .6."""
+FEW_RUNS = 40
+"""Below so many runs the bootstrap weighs runs smoothly instead of drawing them."""
+NO_LAW = 0.2
+"""A form that misses the typical run by so much says nothing about it."""
 AGREE = 1e-6
 ENOUGH_AGREEMENT = 0.1
 FREEDOM = 3
@@ -54,15 +59,18 @@ def fit_surface(runs: Runs, question: Question) -> Fit:
     agreeing = found.objective <= found.objective[best] * (1 + AGREE) + exact_objective(observed.whole)
     theta, starts = found.theta[best], Starts(len(agreeing), float(agreeing.mean()))
     certified, ends = bool(found.converged[best]), found.theta[agreeing & found.converged]
-    uncertified = _uncertified(certified, starts, ends, theta, observed, question)
+    uncertified = _uncertified(certified, starts, ends, theta, observed, question, runs)
     value = float(found.objective[best])
     if observed.log_loss.size < len(runs):
         observed, whole = _on_all_runs(runs, question, observed.coefficients(theta[None]), delta)
         theta, value, certified = whole.theta[0], float(whole.objective[0]), bool(whole.converged[0])
-        uncertified = uncertified or _uncertified(certified, starts, theta[None], theta, observed, question)
+        uncertified = uncertified or _uncertified(certified, starts, theta[None], theta, observed, question, runs)
     if not np.isfinite(value):  # losses so far apart that their squares are no numbers
         return _refused(runs, question, diagnose.not_converged(0.0, starts.tried), None, starts)
     objective = Objective(name, delta if np.isfinite(delta) else None, value)
+    residual, typical = _residuals(observed, theta)
+    if not uncertified and typical > NO_LAW:
+        uncertified = diagnose.no_fit(typical)
     if not uncertified and (blind := unseen(observed, question.family, runs, theta)):
         uncertified = diagnose.unseen_coefficient(blind)
     if uncertified:
@@ -71,9 +79,9 @@ def fit_surface(runs: Runs, question: Question) -> Fit:
     joint, lost = _draw(theta, observed, question, labels)
     if lost > MANY_LOST:
         return _refused(runs, question, diagnose.lost_draws(lost), objective, starts)
-    residual = float(np.sqrt(np.mean((observed.log_predicted(theta[None])[0] - observed.log_loss) ** 2)))
     optimum = Optimum(runs, question.family, observed, theta, delta, joint)
-    notes = _reservations(runs, observed.dead_terms(theta), joint, lost, residual, question)
+    dead = observed.dead_terms(theta)
+    notes = [*implausible(runs), *_reservations(runs, dead, joint, lost, typical, question)]
     if labels is not None and joint is not None and (few := diagnose.few_groups(int(labels.max()) + 1)):
         notes.append(few)
     notes += judge_optimum(optimum)
@@ -94,8 +102,15 @@ def fit_surface(runs: Runs, question: Question) -> Fit:
         conditioning=conditioning(optimum),
         question=question,
         drawn_by="run" if labels is None else "group",
-        intervals=_intervals(law, question),
+        intervals=_intervals(law, question, dead),
     )
+
+
+def _residuals(observed: Observed, theta: FloatArray) -> tuple[float, float]:
+    """The root mean square residual of ln L, and what is typical where a few runs make most of that."""
+    residuals = observed.log_predicted(theta[None])[0] - observed.log_loss
+    whole = float(np.sqrt(np.mean(residuals**2)))
+    return whole, min(whole, ROBUST * float(np.median(np.abs(residuals))))
 
 
 def _search(runs: Runs, question: Question, delta: float, best: int | None = None) -> tuple[Observed, Solution]:
@@ -162,11 +177,17 @@ def _foretold(below: Runs, above: Runs, question: Question) -> FloatArray | None
 
 
 def _uncertified(
-    certified: bool, starts: Starts, agreeing: FloatArray, theta: FloatArray, observed: Observed, question: Question
+    certified: bool,
+    starts: Starts,
+    agreeing: FloatArray,
+    theta: FloatArray,
+    observed: Observed,
+    question: Question,
+    runs: Runs,
 ) -> Note | None:
     """Why the optimum is not one law: no certificate, a flat valley, a dead term, a coefficient at its bound."""
     if not certified or starts.agreeing_fraction < ENOUGH_AGREEMENT:
-        return diagnose.not_converged(starts.agreeing_fraction, starts.tried)
+        return rising_loss(runs) or diagnose.not_converged(starts.agreeing_fraction, starts.tried)
     dead = observed.dead_terms(theta)
     for name in sorted(dead - {"E"}):
         return diagnose.dead_power_law(name) if question.family.name == "chinchilla" else diagnose.dead_term(name)
@@ -190,18 +211,50 @@ def _draw(
     """The bootstrap's laws as coefficients, and the share of resamples that gave none."""
     if not question.draws:
         return None, 0.0
-    _, delta = question.criterion
     rng = np.random.default_rng(question.seed)
     counts = group_weights(labels, observed.log_loss.size, question.draws, rng)
-    weights = np.hstack([counts, *(prior_weights(question.draws, rng) for _ in question.priors)])
-    first, lost = _lawful(bootstrap(theta, observed, delta, weights[:BLOCK]), observed, question)
-    if lost > HOPELESS or len(weights) <= BLOCK:
-        return first, lost
-    rest, _ = _lawful(bootstrap(theta, observed, delta, weights[BLOCK:]), observed, question)
-    if first is None or rest is None:
-        return None, 1.0
-    joint = {name: np.concatenate([first[name], rest[name]]) for name in first}
-    return joint, 1 - next(iter(joint.values())).size / len(weights)
+    first, lost = _resolved(theta, observed, question, counts[:BLOCK], rng)
+    if lost > HOPELESS or len(counts) <= BLOCK:
+        joint = first
+    else:
+        rest, _ = _resolved(theta, observed, question, counts[BLOCK:], rng)
+        if first is None or rest is None:
+            return None, 1.0
+        joint = {name: np.concatenate([first[name], rest[name]]) for name in first}
+        lost = 1 - next(iter(joint.values())).size / len(counts)
+    if labels is None and observed.log_loss.size < FEW_RUNS and lost <= MANY_LOST:
+        joint = _few_drawn(theta, observed, question, rng)
+    return joint, lost
+
+
+def _few_drawn(
+    theta: FloatArray, observed: Observed, question: Question, rng: np.random.Generator
+) -> dict[str, FloatArray] | None:
+    """Of few runs a resample leaves so many out that its laws lie too wide: here runs are weighed smoothly instead.
+
+    Residuals of few runs are smaller than the noise, p of n degrees of freedom having gone into the fit, hence draws
+    are spread about the optimum by the root of n / (n - p).
+    """
+    count = observed.log_loss.size
+    weights = reweighted(count, question.draws, rng)
+    wider = float(np.sqrt(count / (count - theta.size)))
+    return _resolved(theta, observed, question, weights, rng, wider)[0]
+
+
+def _resolved(
+    theta: FloatArray,
+    observed: Observed,
+    question: Question,
+    weights: FloatArray,
+    rng: np.random.Generator,
+    wider: float = 1.0,
+) -> tuple[dict[str, FloatArray] | None, float]:
+    """The laws of reweighted runs, spread about the optimum by a factor, and the share that gave none."""
+    _, delta = question.criterion
+    weights = np.hstack([weights, *(prior_weights(len(weights), rng) for _ in question.priors)])
+    solved = bootstrap(theta, observed, delta, weights)
+    spread = replace(solved, theta=theta + wider * (solved.theta - theta))
+    return _lawful(spread, observed, question)
 
 
 def _lawful(solved: Solution, observed: Observed, question: Question) -> tuple[dict[str, FloatArray] | None, float]:
@@ -252,13 +305,13 @@ def _axes(runs: Runs) -> dict[str, FloatArray]:
 def _impossible(runs: Runs, question: Question) -> Note | None:
     needed = question.free + FREEDOM
     if len(runs) < needed:
-        return diagnose.too_few_runs(len(runs), question.free, needed)
+        return identifiable.too_few_runs(len(runs), question.free, needed)
     if note := diagnose.one_loss(runs):
         return note
     if {"params", "tokens"} <= set(question.family.inputs):
-        return diagnose.one_ray(runs) or diagnose.too_few_levels(runs)
+        return identifiable.narrow(runs) or identifiable.one_ray(runs) or identifiable.too_few_levels(runs)
     for name, column in inputs_of(runs, question.family).items():
-        if note := diagnose.too_few_values(name, column):
+        if note := identifiable.too_few_values(name, column):
             return note
     return None
 
@@ -279,10 +332,11 @@ def _refused(
     )
 
 
-def _intervals(law: Law, question: Question) -> dict[str, tuple[float, float]]:
+def _intervals(law: Law, question: Question, dead: set[str]) -> dict[str, tuple[float, float]]:
+    """Of what was estimated; a dead asymptote may be anything small, and where its search stopped is no interval."""
     if law.draws is None:
         return {}
-    free = {name: column for name, column in law.draws.items() if name not in question.pinned}
+    free = {name: column for name, column in law.draws.items() if name not in question.pinned and name not in dead}
     intervals = {name: interval(column, question.level) for name, column in free.items()}
     exponents = law.family.allocation(law.draws)
     if exponents is None:

@@ -12,6 +12,7 @@ from isoflop.errors import UsageError
 from isoflop.fitting.backtest import extrapolated
 from isoflop.fitting.fit import DRAWS, LEVEL, fit
 from isoflop.fitting.result import Span
+from isoflop.fitting.uncertainty import interval
 from isoflop.quantities import format_flops, format_interval, format_si
 from isoflop.runs import Runs
 
@@ -22,8 +23,8 @@ SCHEMA = "isoflop.predict/1"
 class Pooled:
     """The loss of N parameters on D tokens, pooled over surfaces, windows and the frontier line.
 
-    ``interval`` holds noise and form at ``level``; ``noise`` is the plain fit's, None where that is refused, as is
-    ``plain``, its loss. ``learned``: the table's own backtests, ``splits`` of them, taught the form's error.
+    ``interval`` holds noise and form at ``level``; ``plain`` is the plain fit's loss, ``noise`` its interval, None
+    without draws. ``learned``: the table's own backtests, ``splits`` of them, taught the form's error.
     """
 
     law: str
@@ -32,7 +33,7 @@ class Pooled:
     loss: float
     interval: Span
     noise: Span | None
-    plain: float | None
+    plain: float
     form_share: float
     learned: bool
     splits: int
@@ -55,11 +56,8 @@ class Pooled:
             f"{self.law}: {asked}: loss {self.loss:.3f} {format_interval(*self.interval)} ({self.level:.0%})",
             f"  {far}; {self.form_share:.0%} of the squared width is the error of the form, learnt from {taught}",
         ]
-        if self.plain is None or self.noise is None:
-            return "\n".join([*lines, "  the plain Chinchilla fit of these runs is refused: see isoflop fit"])
-        return "\n".join(
-            [*lines, f"  plain Chinchilla fit: {self.plain:.3f} {format_interval(*self.noise)}, noise alone"]
-        )
+        noise = "" if self.noise is None else f" {format_interval(*self.noise)}, noise alone"
+        return "\n".join([*lines, f"  plain Chinchilla fit: {self.plain:.3f}{noise}"])
 
 
 def pooled(
@@ -67,7 +65,8 @@ def pooled(
 ) -> Pooled:
     """The pooled loss at N and D with an interval that these runs' own backtests teach.
 
-    Raises DataError where neither a surface nor a frontier line fits the runs, UsageError for N or D below the runs'.
+    Raises DataError, with its reasons, where the plain fit of the runs is refused: what a fit cannot tell from them, a
+    prediction cannot either.
 
     >>> import isoflop as iso
     >>> N, D = (axis.ravel() for axis in np.meshgrid(np.geomspace(1e7, 1e10, 6), np.geomspace(1e9, 1e12, 6)))
@@ -81,14 +80,10 @@ def pooled(
         raise UsageError("give positive numbers of parameters and tokens.")
     N, D = np.array([params]), np.array([tokens])
     surface = fit(runs, draws=draws, level=level, seed=seed)
-    plain, noise, half = None, None, np.zeros(1)
-    if surface.fitted is not None and (drawn := surface.fitted.predict_draws(params, tokens)) is not None:
-        low, high = (float(edge) for edge in np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2]))
-        plain, noise, half = (
-            float(surface.fitted.predict(params, tokens)),
-            (low, high),
-            np.array([np.log(high / low) / 2]),
-        )
+    plain, noise, half = float(surface.law.predict(params, tokens)), None, np.zeros(1)
+    if (drawn := surface.law.predict_draws(params, tokens)) is not None:
+        noise = interval(drawn, level)
+        half = np.array([np.log(noise[1] / noise[0]) / 2])
     found = extrapolated(runs, N, D, np.array([flops]), half, level)
     low, high = (float(edge[0]) for edge in found.interval)
     return Pooled(

@@ -85,7 +85,7 @@ class Profile:
             "interval": list(self.interval),
             "level": self.level,
             "values": self.values.tolist(),
-            "excess": self.excess.tolist(),
+            "excess": [excess if np.isfinite(excess) else None for excess in self.excess.tolist()],
         }
 
 

@@ -20,6 +20,8 @@ from isoflop.runs import Runs
 SCHEMA = "isoflop.fit/1"
 Status = Literal["ok", "caution", "refused"]
 Span = tuple[float, float]
+INFORMING = frozenset({"correlated"})
+"""Notes that are true of every such fit, and take nothing from its verdict."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,11 @@ class Note:
 
     code: str
     message: str
+
+    @property
+    def cautions(self) -> bool:
+        """Whether it is a doubt about this fit, and not a reminder of how to read such fits."""
+        return self.code not in INFORMING
 
 
 @dataclass(frozen=True)
@@ -40,7 +47,7 @@ class Verdict:
     def describe(self) -> str:
         if self.status == "refused":
             return "refused"
-        count = len(self.notes)
+        count = sum(note.cautions for note in self.notes)
         return "usable" if not count else f"usable, with {count} caution{'s' if count > 1 else ''}"
 
 

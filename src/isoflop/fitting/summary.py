@@ -10,7 +10,7 @@ import numpy as np
 from isoflop.quantities import format_estimate, format_flops, format_si
 
 if TYPE_CHECKING:
-    from isoflop.fitting.result import Fit, Minimum
+    from isoflop.fitting.result import Fit, Minimum, Note
 
 WIDTH = 100
 TITLES = {
@@ -27,9 +27,14 @@ def summarise(fit: Fit) -> str:
         lines += _numbers(fit) + _minima(fit)
         if fit.draws_n:
             lines.append(f"  intervals hold {fit.level:.0%} of {fit.draws_n} {_drawn(fit)}")
-    word = "refused" if fit.verdict.status == "refused" else "caution"
-    lines += [_wrapped(f"  {word}  ", note.message) for note in fit.verdict.notes]
+    lines += [_wrapped(f"  {_word(fit, note)}  ", note.message) for note in fit.verdict.notes]
     return "\n".join(lines)
+
+
+def _word(fit: Fit, note: Note) -> str:
+    if fit.verdict.status == "refused":
+        return "refused"
+    return "caution" if note.cautions else "note   "
 
 
 def _wrapped(label: str, sentence: str) -> str:

@@ -5,16 +5,19 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from functools import cache
-from importlib import resources
 from pathlib import Path
 
 from isoflop.errors import UnknownName, UsageError
+from isoflop.laws._catalogue import entries, kind, read_entry, read_published_law
+from isoflop.laws._counting import OMEGA, Recounted, convert, embedding_scale, local_exponent
+from isoflop.laws._entries import Power, Record, Rule
 from isoflop.laws._family import Coefficient, Coefficients, Family
 from isoflop.laws._file import law_from_toml, law_to_toml, write_law
 from isoflop.laws._law import FittedRange, FormError, Law, Optimum, Source
 from isoflop.laws._user import family_from_file
 
 __all__ = [
+    "OMEGA",
     "Coefficient",
     "Coefficients",
     "Family",
@@ -22,13 +25,23 @@ __all__ = [
     "FormError",
     "Law",
     "Optimum",
+    "Power",
+    "Record",
+    "Recounted",
+    "Rule",
     "Source",
     "catalogue",
+    "convert",
+    "embedding_scale",
+    "entries",
+    "entry",
     "families",
     "family",
     "family_from_file",
+    "kind",
     "law",
     "law_to_toml",
+    "local_exponent",
     "read_law",
     "write_law",
 ]
@@ -54,28 +67,33 @@ def family(name: str) -> Family:
     return families()[name]
 
 
-@cache
 def catalogue() -> tuple[str, ...]:
-    """The ids of the published laws that come with isoflop.
+    """The ids of the published laws that come with isoflop; ``entries`` holds rules and records too.
 
-    >>> catalogue()
-    ('besiroglu2024', 'hoffmann2022', 'hoffmann2022_rounded')
+    >>> len([name for name in catalogue() if name.startswith("hoffmann2022")])
+    4
     """
-    files = (resources.files(__name__) / "catalogue").iterdir()
-    return tuple(sorted(file.name.removesuffix(".toml") for file in files if file.name.endswith(".toml")))
+    return tuple(name for name, folder in entries().items() if not folder)
 
 
 def law(name: str) -> Law:
-    """A published law by its id; UnknownName if there is none.
+    """A published law by its id; UnknownName if there is none, UsageError for a rule or a record.
 
     >>> best = law("besiroglu2024").optimum(5.76e23)
     >>> f"{best.params:.4g} parameters on {best.tokens:.4g} tokens"
     '7.225e+10 parameters on 1.329e+12 tokens'
     """
-    if name not in catalogue():
-        raise UnknownName.among("law", name, catalogue())
-    text = (resources.files(__name__) / "catalogue" / f"{name}.toml").read_text(encoding="utf-8")
-    return law_from_toml(text, f"the catalogue's {name}.toml", families())
+    return read_published_law(name, families())
+
+
+def entry(name: str) -> Law | Rule | Record:
+    """Anything of the catalogue by its id: a law, a rule for hyper-parameters, or a record.
+
+    >>> rule = entry("steplaw2025")
+    >>> {name: f"{value:.3g}" for name, value in rule.predict(params=7e9, tokens=1.4e12).items()}
+    {'learning_rate': '0.000917', 'batch_tokens': '5e+06'}
+    """
+    return read_entry(name, families())
 
 
 def read_law(path: Path | str) -> Law:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,10 +54,14 @@ class Family(ABC):
     formula: str
     reference: str
     inputs: tuple[str, ...]
-    """The columns that ``loss`` reads: ("params", "tokens") or ("flops",)."""
+    """The columns that ``loss`` reads: ("params", "tokens") or ("flops",); none for a family without a loss."""
     coefficients: tuple[Coefficient, ...]
     linear: tuple[str, ...] = ()
     """Coefficients in which the loss is linear, and none negative, given the others: a fit solves for them."""
+    assumed: ClassVar[Mapping[str, float]] = MappingProxyType({})
+    """Inputs that a question may leave out, and what they then are: unlimited unique tokens, a dense network."""
+    fitted: bool = True
+    """Whether a fit may look for the coefficients; False for a form that is here for its published constants."""
 
     @abstractmethod
     def loss(self, theta: Coefficients, inputs: Mapping[str, FloatArray]) -> FloatArray:

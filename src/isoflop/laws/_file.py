@@ -40,13 +40,13 @@ def law_from_toml(text: str, where: str, families: Mapping[str, Family]) -> Law:
     if not isinstance(caveats, list):
         raise UsageError(f"{where} says caveats = {caveats!r}; write a list of sentences.")
     return Law(
-        id=_word(table, "id", where),
-        title=_word({"title": "", **table}, "title", where),
+        id=word(table, "id", where),
+        title=word({"title": "", **table}, "title", where),
         family=family,
         coefficients=_coefficients(_section(table, "coefficients", family.names, where), family, where),
-        conventions=_conventions(_section(table, "conventions", _names(Conventions), where), where),
-        fitted_range=_fitted_range(_section(table, "fitted_range", _names(FittedRange), where), where),
-        source=_source(_section(table, "source", _names(Source), where), where),
+        conventions=conventions(table, where),
+        fitted_range=fitted_range(table, where),
+        source=source(table, where),
         caveats=tuple(map(str, caveats)),
         draws=_draws(_section(table, "draws", family.names, where), family, where) if "draws" in table else None,
         form_error=_form_error(_section(table, "form_error", FORM_ERROR, where), where)
@@ -104,7 +104,7 @@ def _section(table: Mapping[str, Any], name: str, known: Sequence[str], where: s
     return section
 
 
-def _word(table: Mapping[str, Any], key: str, where: str) -> str:
+def word(table: Mapping[str, Any], key: str, where: str) -> str:
     value = table.get(key)
     if not isinstance(value, str):
         seen = f"says {key} = {value!r}" if key in table else f"has no {key}"
@@ -122,18 +122,28 @@ def _coefficients(section: Mapping[str, Any], family: Family, where: str) -> dic
     missing = [name for name in family.names if name not in section]
     if missing:
         raise UsageError(f"{where} lacks the coefficient {', '.join(missing)} of the family {family.name}.")
-    return {name: _number(section[name], name, where) for name in family.names}
+    values = {name: _number(section[name], name, where) for name in family.names}
+    for coefficient in family.coefficients:
+        value = values[coefficient.name]
+        if not coefficient.lower <= value <= coefficient.upper:
+            raise UsageError(
+                f"{where} says {coefficient.name} = {value:g}; in the family {family.name} it lies between "
+                f"{coefficient.lower:g} and {coefficient.upper:g}."
+            )
+    return values
 
 
-def _conventions(section: Mapping[str, Any], where: str) -> Conventions:
+def conventions(table: Mapping[str, Any], where: str) -> Conventions:
+    section = _section(table, "conventions", _names(Conventions), where)
     try:
-        return Conventions.from_dict({key: _word(section, key, where) for key in section})
+        return Conventions.from_dict({key: word(section, key, where) for key in section})
     except ValueError as error:
         raise UsageError(f"{where}, in [conventions]: {error}; isoflop laws ID shows how one is written.") from None
 
 
-def _fitted_range(section: Mapping[str, Any], where: str) -> FittedRange:
+def fitted_range(table: Mapping[str, Any], where: str) -> FittedRange:
     spans = {}
+    section = _section(table, "fitted_range", _names(FittedRange), where)
     for key, ends in section.items():
         if not isinstance(ends, list) or len(ends) != 2:
             raise UsageError(
@@ -143,8 +153,9 @@ def _fitted_range(section: Mapping[str, Any], where: str) -> FittedRange:
     return FittedRange(**spans)
 
 
-def _source(section: Mapping[str, Any], where: str) -> Source:
-    return Source(**{"title": "", "where": ""} | {key: _word(section, key, where) for key in section})
+def source(table: Mapping[str, Any], where: str) -> Source:
+    section = _section(table, "source", _names(Source), where)
+    return Source(**{"title": "", "where": ""} | {key: word(section, key, where) for key in section})
 
 
 def _form_error(section: Mapping[str, Any], where: str) -> FormError:

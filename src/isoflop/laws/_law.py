@@ -107,16 +107,20 @@ class Law:
         if self.draws is not None:
             object.__setattr__(self, "draws", MappingProxyType({k: _frozen(v) for k, v in self.draws.items()}))
 
-    def predict(self, params: ArrayLike, tokens: ArrayLike) -> FloatArray:
-        """Loss at N parameters and D tokens; the inputs broadcast."""
-        return self._surface(self._point, params, tokens)
+    def predict(self, params: ArrayLike, tokens: ArrayLike, **others: ArrayLike) -> FloatArray:
+        """Loss at N parameters and D tokens; the inputs broadcast.
 
-    def predict_draws(self, params: ArrayLike, tokens: ArrayLike) -> FloatArray | None:
+        ``others`` are further inputs of the family by name (``unique_tokens``, ``experts``); those that are left out
+        are what ``family.assumed`` says.
+        """
+        return self._surface(self._point, {"params": params, "tokens": tokens, **others})
+
+    def predict_draws(self, params: ArrayLike, tokens: ArrayLike, **others: float) -> FloatArray | None:
         """Loss under every draw, shape (draws, ...inputs); None when the law has no draws."""
         if self.draws is None:
             return None
         N, D = np.broadcast_arrays(np.asarray(params, float), np.asarray(tokens, float))
-        return self._surface(self._columns(N.ndim), N, D)
+        return self._surface(self._columns(N.ndim), {"params": N, "tokens": D, **others})
 
     def optimum(self, flops: ArrayLike) -> Optimum:
         """N*, D* and the loss there at a budget of C FLOPs, or at an array of budgets."""
@@ -135,6 +139,22 @@ class Law:
         return None if exponents is None else (float(exponents[0]), float(exponents[1]))
 
     @property
+    def has_loss(self) -> bool:
+        """Whether it says anything of the loss; an allocation does not, and its optima have a loss of NaN."""
+        return bool(self.family.inputs)
+
+    def assumptions(self, *given: str) -> tuple[str, ...]:
+        """A sentence on the inputs that a question left out, beside those ``given``; none where there are none."""
+        left = [(name, value) for name, value in self.family.assumed.items() if name not in given]
+        said = ", ".join(f"{name} {'unlimited' if np.isinf(value) else f'{value:g}'}" for name, value in left)
+        return (f"Assumed: {said}.",) if said else ()
+
+    @property
+    def has_optimum(self) -> bool:
+        """Whether it can be planned with: whether its family has a closed-form optimum."""
+        return type(self.family).optimum is not Family.optimum
+
+    @property
     def _point(self) -> Coefficients:
         return {name: np.asarray(self.coefficients[name], float) for name in self.family.names}
 
@@ -144,21 +164,34 @@ class Law:
         tail = (1,) * input_ndim
         return {name: self.draws[name].reshape(-1, *tail) for name in self.family.names}
 
-    def _surface(self, theta: Coefficients, params: ArrayLike, tokens: ArrayLike) -> FloatArray:
-        given = {"params": np.asarray(params, float), "tokens": np.asarray(tokens, float)}
+    def _surface(self, theta: Coefficients, inputs: Mapping[str, ArrayLike]) -> FloatArray:
+        given = {name: np.asarray(value, float) for name, value in {**self.family.assumed, **inputs}.items()}
+        if not self.has_loss:
+            raise DataError(f"the law {self.id} says how to split a budget, and nothing about the loss; ask another.")
+        unknown = [name for name in given if name not in (*self.family.inputs, "params", "tokens")]
+        if unknown:
+            raise DataError(f"the law {self.id} does not know {unknown[0]}: it reads {', '.join(self.family.inputs)}.")
         missing = [name for name in self.family.inputs if name not in given]
-        if missing:
-            knows = "the compute-optimal frontier" if missing == ["flops"] else f"the loss along {', '.join(missing)}"
+        if missing == ["flops"]:
             raise DataError(
-                f"the law {self.id} knows only {knows}, not the loss at any N and D; "
+                f"the law {self.id} knows only the compute-optimal frontier, not the loss at any N and D; "
                 "ask for its optimum at a budget, or fit a surface in N and D (--approach 3)."
             )
+        if missing:
+            said = " ".join(f"--given {name}=..." for name in missing)
+            raise DataError(f"the law {self.id} also needs {', '.join(missing)}: give it by name, as in {said}.")
         return self.family.loss(theta, {name: given[name] for name in self.family.inputs})
 
     def _optimum(self, theta: Coefficients, flops: FloatArray) -> Optimum:
         best = self.family.optimum(theta, flops)
         if best is None:
-            raise DataError(f"the family {self.family.name} of the law {self.id} has no closed-form optimum.")
+            raise DataError(
+                f"the family {self.family.name} of the law {self.id} has no closed-form optimum; "
+                "isoflop predict asks the law for a loss."
+            )
         N, D = best
-        inputs = {"flops": flops} if self.family.inputs == ("flops",) else {"params": N, "tokens": D}
+        if not self.has_loss:
+            return Optimum(params=N, tokens=D, loss=np.full(np.shape(N), np.nan))
+        assumed = {name: np.asarray(value) for name, value in self.family.assumed.items()}
+        inputs = {"flops": flops} if self.family.inputs == ("flops",) else {"params": N, "tokens": D, **assumed}
         return Optimum(params=N, tokens=D, loss=self.family.loss(theta, inputs))

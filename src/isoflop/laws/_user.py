@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib.util
 from pathlib import Path
 
+import numpy as np
+
 from isoflop.errors import UsageError
 from isoflop.laws._family import Family
 
@@ -44,4 +46,21 @@ def family_from_file(words: str) -> Family:
         found = found()
     if not isinstance(found, Family):
         raise UsageError(f"{path} has no family {name}: assign an isoflop.laws.Family to that name.")
+    _try_out(found, words)
     return found
+
+
+def _try_out(family: Family, words: str) -> None:
+    """Two laws at three inputs: what raises here, or gives no number, would do so in the middle of a fit."""
+    theta = {c.name: np.full((2, 1), c.guesses[0] if c.guesses else 1.0) for c in family.coefficients}
+    inputs = {name: np.array([1e8, 1e9, 1e10]) for name in family.inputs}
+    try:
+        loss = np.asarray(family.loss(theta, inputs), float)
+    except USERS_FAULTS as error:
+        raise UsageError(f"{words}: its loss raises {type(error).__name__}: {error}.") from error
+    if loss.shape not in ((2, 3), (2, 1)) or np.isnan(loss).all():
+        seen = "nothing but nan" if np.isnan(loss).all() else f"an array of shape {loss.shape}"
+        raise UsageError(
+            f"{words}: for 2 laws and 3 runs its loss is {seen}; coefficients (2, 1) and inputs (3,) "
+            "broadcast to (2, 3)."
+        )

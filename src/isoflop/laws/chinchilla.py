@@ -22,7 +22,7 @@ class Chinchilla(Family):
     name = "chinchilla"
     formula = "L = E + A/N^alpha + B/D^beta"
     reference = "Hoffmann et al. 2022, arXiv 2203.15556, equations 2 and 4; Rosenfeld et al. 2020, arXiv 1909.12673"
-    inputs = ("params", "tokens")
+    inputs: tuple[str, ...] = ("params", "tokens")
     coefficients: tuple[Coefficient, ...] = (
         Coefficient("E", "irreducible loss: the entropy of the text"),
         Coefficient("A", "loss that one parameter leaves, above E"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +13,13 @@ from numpy.typing import NDArray
 from isoflop import laws
 from isoflop.conventions import Conventions, explain
 from isoflop.errors import DataError, UsageError
+from isoflop.hardware import Budget, read_budget
 from isoflop.laws import Law, Optimum
+from isoflop.planning.backward import Target, budget_of, target
+from isoflop.planning.recount import recounted
 from isoflop.planning.result import Intervals, Plan, PlanRow, Span
-from isoflop.quantities import format_flops, read_flops
+from isoflop.planning.sections import NOTHING, Asked, answer
+from isoflop.quantities import format_flops
 
 DEFAULT_LAWS = ("besiroglu2024", "hoffmann2022", "hoffmann2022_rounded")
 """The best reading of Chinchilla's runs first; then what the paper printed, because people use it."""
@@ -27,27 +32,46 @@ LEAST_OF_BUDGET = 1e-2
 """Of the budget: what the search for the compute that a wrong split wastes begins at."""
 
 
-def plan(law: AnyLaw | Sequence[AnyLaw], budget: str | float, *, level: float = 0.9) -> Plan:
+def plan(
+    law: AnyLaw | Sequence[AnyLaw], budget: str | float | None = None, *, level: float = 0.9, asked: Asked = NOTHING
+) -> Plan:
     """The compute-optimal parameters, tokens and loss at a budget.
 
     ``law`` is a Law, the id of a published one, the path of a law file, or several of these; ``budget``
-    is text ("1e24", "10 EFLOP/s for 64 days") or a number of FLOPs; ``level`` is that of the intervals,
-    which laws with joint draws have. Raises QuantityError for the budget, UnknownName or UsageError for
-    a law that cannot be read, DataError for one without an optimum.
+    is text ("1e24", "64xH100 for 30 days", "$2M on H100") or a number of FLOPs; ``level`` is that of the intervals,
+    which laws with joint draws have. ``asked`` is what else is to be answered under the first law: what hardware makes
+    of it, an architecture and so on; a target loss there stands for a budget. A budget in hardware answers what it
+    costs. Raises QuantityError for the budget,
+    UnknownName or UsageError for a law that cannot be read, DataError for one without an optimum.
 
     >>> row = plan("hoffmann2022", 5.76e23).rows[0]
     >>> f"{row.params / 1e9:.2f}B parameters, {row.tokens_per_param:.1f} tokens each"
     '40.36B parameters, 58.9 tokens each'
     """
-    compute = read_flops(budget)
     if not 0 < level < 1:
         raise UsageError(f"the level {level:g} is not a share between 0 and 1; write 0.9 for a 90 % interval.")
-    asked = [law] if isinstance(law, (Law, str)) else list(law)
-    if not asked:
+    named = [law] if isinstance(law, (Law, str)) else list(law)
+    if not named:
         raise UsageError("no law to plan with; give one, or the id of a published one such as 'besiroglu2024'.")
-    found = [find_law(one) if isinstance(one, str) else one for one in asked]
-    rows = tuple(_row(one, compute.value, level) for one in found)
-    return Plan(compute, rows, level, (*_conventions_notes(rows), *_uncertainty_notes(rows)))
+    found = [find_law(one) if isinstance(one, str) else one for one in named]
+    spent, reached = _spent(found[0], budget, asked, level)
+    compute = spent.compute
+    rows = tuple(_as_counted(_row(one, compute.value, level), found[0]) for one in found)
+    notes = (*spent.notes, *_conventions_notes(rows), *_uncertainty_notes(rows))
+    return Plan(compute, rows, level, notes, (*reached, *answer(found[0], spent, asked, level)))
+
+
+def _spent(law: Law, budget: str | float | None, asked: Asked, level: float) -> tuple[Budget, tuple[Target, ...]]:
+    """The budget that was given, or the one that a target loss takes under the first law."""
+    if asked.target_loss is None:
+        if budget is None:
+            raise UsageError("no budget: give one (isoflop plan 1e24), or a loss to reach (--target-loss 2.0).")
+        return read_budget(budget), ()
+    if budget is not None:
+        raise UsageError("a budget and a target loss are two ends of one question; leave one out.")
+    found = target(law, asked.target_loss, asked.params, asked.tokens, level)
+    taken = budget_of(found)
+    return Budget(taken.value, taken.reading), (found,)
 
 
 def find_law(name: str) -> Law:
@@ -66,17 +90,27 @@ def _row(law: Law, flops: float, level: float) -> PlanRow:
         law=law.id,
         params=float(best.params),
         tokens=float(best.tokens),
-        loss=float(best.loss),
+        loss=float(best.loss) if law.has_loss else None,
         intervals=intervals,
         times_largest_run=None if largest is None else flops / largest,
         conventions=law.conventions,
-        notes=(*_range_notes(law, flops, intervals is not None), *_doubt_notes(law, intervals), *law.caveats),
+        notes=(
+            *_range_notes(law, flops, intervals is not None),
+            *_doubt_notes(law, intervals),
+            *_silent(law),
+            *law.caveats,
+        ),
     )
+
+
+def _as_counted(row: PlanRow, first: Law) -> PlanRow:
+    """With N* as the first law counts parameters, where it counts them otherwise."""
+    return replace(row, params_converted=recounted(row.params, row.conventions.params, first.conventions.params))
 
 
 def _refuse_no_number(law: Law, flops: float, best: Optimum, intervals: Intervals | None) -> None:
     """A law file may say anything, exponents that cancel among it."""
-    numbers = [float(best.params), float(best.tokens), float(best.loss)]
+    numbers = [float(best.params), float(best.tokens), float(best.loss) if law.has_loss else 1.0]
     if intervals is not None:
         numbers += [*intervals.params, *intervals.tokens, *intervals.loss]
     if not all(math.isfinite(number) and number > 0 for number in numbers):
@@ -88,7 +122,7 @@ def _refuse_no_number(law: Law, flops: float, best: Optimum, intervals: Interval
 
 def _intervals(law: Law, flops: float, level: float) -> Intervals | None:
     """Each draw is asked the whole question; quantiles come last, so that what moves together stays together."""
-    draws = law.optimum_draws(flops)
+    draws = law.optimum_draws(flops) if law.has_loss else None
     if draws is None:
         return None
     params, tokens, loss = (_span(values, level) for values in (draws.params, draws.tokens, draws.loss))
@@ -159,6 +193,12 @@ def _doubt_notes(law: Law, intervals: Intervals | None) -> tuple[str, ...]:
     return tuple(notes)
 
 
+def _silent(law: Law) -> tuple[str, ...]:
+    """What the law says nothing of, and what it took for granted."""
+    silent = () if law.has_loss else ("It says how to split a budget, and nothing about the loss.",)
+    return (*silent, *law.assumptions())
+
+
 def _times(ratio: float) -> str:
     return f"{float(f'{ratio:.2g}'):g}"
 
@@ -168,6 +208,12 @@ def _conventions_notes(rows: Sequence[PlanRow]) -> tuple[str, ...]:
     first = rows[0]
     clashes = [(row, explain(row.conventions, first.conventions)) for row in rows[1:]]
     warnings = [f"Do not compare {row.law} with {first.law} as they stand: {clash}." for row, clash in clashes if clash]
+    if converted := [row.law for row in rows if row.params_converted is not None]:
+        warnings.append(
+            f"N of {', '.join(converted)} counted as {first.law} counts it: N_T = N_E + 47,491 N_E^(1/3), networks "
+            "with a "
+            "vocabulary of 32,000 (Pearce & Song 2024)."
+        )
     return (_say(first.conventions), *warnings)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from isoflop.errors import DataError, UsageError
+from isoflop.errors import UsageError
 from isoflop.laws import Law
 from isoflop.quantities import format_flops, format_interval, format_si
 
@@ -43,8 +43,10 @@ class Prediction:
         )
 
 
-def predict(law: Law, params: float, tokens: float, level: float = 0.9) -> Prediction:
+def predict(law: Law, params: float, tokens: float, level: float = 0.9, **others: float) -> Prediction:
     """The loss of N parameters trained on D tokens, with what noise and form leave of doubt.
+
+    ``others`` are further inputs of the law by name, such as ``unique_tokens``.
 
     >>> import isoflop as iso
     >>> round(predict(iso.law("besiroglu2024"), 70e9, 1.4e12).loss, 4)
@@ -52,35 +54,35 @@ def predict(law: Law, params: float, tokens: float, level: float = 0.9) -> Predi
     """
     if not 0 < level < 1:
         raise UsageError(f"the level {level:g} is not a share between 0 and 1; write 0.9 for a 90 % interval.")
-    loss, flops = float(law.predict(params, tokens)), 6 * params * tokens
-    draws = law.predict_draws(params, tokens)
+    loss, flops = float(law.predict(params, tokens, **others)), 6 * params * tokens
+    draws = law.predict_draws(params, tokens, **others)
+    cautions = [*law.assumptions(*others), *law.caveats]
     if draws is None:
         note = "no interval: the law has no joint draws; a law that you fit has them."
-        return Prediction(law.id, params, tokens, loss, None, None, level, (note,))
+        return Prediction(law.id, params, tokens, loss, None, None, level, (*beyond(law, flops), note, *cautions))
     low, high = (float(edge) for edge in np.quantile(draws, [(1 - level) / 2, (1 + level) / 2]))
-    interval, notes = (low, high), [*law.caveats]
+    interval, notes = (low, high), [*beyond(law, flops), *cautions]
     if law.form_error is not None:
         width = float(law.form_error.half_width(flops, level))
         interval = min(low, loss * float(np.exp(-width))), max(high, loss * float(np.exp(width)))
         share = 1 - (high - low) / (interval[1] - interval[0])
         if flops > law.form_error.flops:
-            far = f"{format_flops(flops)} FLOPs is {flops / law.form_error.flops:.2g} times the largest run"
-            notes.insert(0, f"{far}; {share:.0%} of the width is the error of the form, the rest noise.")
+            notes.insert(1, f"{share:.0%} of the width is the error of the form, the rest noise.")
     return Prediction(law.id, params, tokens, loss, interval, (low, high), level, tuple(notes))
 
 
-def flops_for(law: Law, loss: float) -> float:
-    """The least compute C = 6 N D at which the law reaches a loss; DataError where it never does.
-
-    >>> import isoflop as iso
-    >>> law = iso.law("besiroglu2024")
-    >>> round(float(law.optimum(flops_for(law, 2.0)).loss), 9)
-    2.0
-    """
-    low, high = 0.0, 100.0  # ln C: no network is trained outside 1 to e^100 FLOPs
-    if float(law.optimum(np.exp(high)).loss) > loss or float(law.optimum(1.0).loss) < loss:
-        raise DataError(f"the law {law.id} never reaches a loss of {loss:g} at its optimum; ask for one above its E.")
-    for _ in range(200):
-        middle = 0.5 * (low + high)
-        low, high = (middle, high) if float(law.optimum(np.exp(middle)).loss) > loss else (low, middle)
-    return float(np.exp(0.5 * (low + high)))
+def beyond(law: Law, flops: float) -> tuple[str, ...]:
+    """How far 6 N D lies outside what the law was fitted on; nothing where it lies within or nobody knows."""
+    unread = [name for name in ("params", "tokens") if name not in law.family.inputs]
+    if unread:
+        read = " and ".join(law.family.inputs)
+        return (f"it reads {read} alone: its loss is that of the {' and '.join(unread)} it was fitted at.",)
+    span = law.fitted_range.flops
+    if span is None or span[0] <= flops <= span[1]:
+        return ()
+    far, edge = (
+        (flops / span[1], "times the largest") if flops > span[1] else (span[0] / flops, "times below the least")
+    )
+    return (
+        f"{format_flops(flops)} FLOPs is {far:.2g} {edge} run it was fitted on; the form is assumed to hold there.",
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from isoflop.conventions import Conventions
 from isoflop.planning.text import Sheet, lay_out
@@ -39,20 +39,22 @@ class Intervals:
 
 @dataclass(frozen=True)
 class PlanRow:
-    """What one law advises: N*, D* and the loss there.
+    """What one law advises: N*, D* and the loss there, None for a law that says nothing about it.
 
     ``intervals`` is None for a law without draws; ``times_largest_run`` is the budget over the largest
-    run that the law was fitted on, None where that is not known. ``notes`` each say what to do.
+    run that the law was fitted on, None where that is not known. ``notes`` each say what to do. ``params_converted`` is
+    N* as the first law of the plan counts parameters, None where it counts alike or the two cannot be related.
     """
 
     law: str
     params: float
     tokens: float
-    loss: float
+    loss: float | None
     intervals: Intervals | None
     times_largest_run: float | None
     conventions: Conventions
     notes: tuple[str, ...] = ()
+    params_converted: float | None = None
 
     @property
     def tokens_per_param(self) -> float:
@@ -68,6 +70,7 @@ class PlanRow:
             "intervals": None if self.intervals is None else asdict(self.intervals),
             "extrapolation": {"times_largest_run": self.times_largest_run},
             "conventions": self.conventions.to_dict(),
+            "params_converted": self.params_converted,
             "notes": list(self.notes),
         }
 
@@ -77,7 +80,7 @@ class PlanRow:
             format_si(self.params),
             format_si(self.tokens),
             f"{self.tokens_per_param:.1f}",
-            f"{self.loss:.3f}",
+            "-" if self.loss is None else f"{self.loss:.3f}",
         )
 
     def interval_cells(self, level: float) -> tuple[str, ...] | None:
@@ -87,17 +90,30 @@ class PlanRow:
         return (f"  {level:.0%} interval", params, tokens, "", format_interval(*self.intervals.loss))
 
 
+class Section(Protocol):
+    """A further question about the first law's plan: ``name`` is its key in JSON."""
+
+    @property
+    def name(self) -> str: ...
+
+    def to_dict(self) -> dict[str, Any]: ...
+
+    def sheet(self) -> Sheet: ...
+
+
 @dataclass(frozen=True)
 class Plan:
     """The compute-optimal split of a budget, by one law or by several.
 
-    ``level`` is that of every interval. ``notes`` concern the laws together; a row's notes, its law.
+    ``level`` is that of every interval. ``notes`` concern the laws together; a row's notes, its law. ``sections`` are
+    what else was asked of the first law: hardware, an architecture, and so on.
     """
 
     budget: Quantity
     rows: tuple[PlanRow, ...]
     level: float
     notes: tuple[str, ...] = ()
+    sections: tuple[Section, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """The plan as the object that ``isoflop plan --json`` prints."""
@@ -107,20 +123,27 @@ class Plan:
             "level": self.level,
             "plans": [row.to_dict() for row in self.rows],
             "notes": list(self.notes),
+            **{section.name: section.to_dict() for section in self.sections},
         }
 
     def to_json(self) -> str:
         return json.dumps(self.to_dict(), indent=2, allow_nan=False)
 
     def __str__(self) -> str:
+        """The plan, then every section, then the notes on the laws."""
         lines = []
         for row in self.rows:
             lines.append(row.cells())
             if (interval := row.interval_cells(self.level)) is not None:
                 lines.append(interval)
+            if row.params_converted is not None:
+                ratio = row.tokens / row.params_converted
+                lines.append(("  counted as the first", format_si(row.params_converted), "", f"{ratio:.1f}", ""))
         notes = [*self.notes, *(f"{row.law}: {note}" for row in self.rows for note in row.notes)]
         header = ("law", "parameters", "tokens", "tokens/param", "loss")
-        return lay_out(Sheet(f"Budget: {self.budget.reading}", header, tuple(lines), tuple(notes)))
+        plan = Sheet(f"Budget: {self.budget.reading}", header, tuple(lines), ())
+        asked = [section.sheet() for section in self.sections]
+        return "\n\n".join(lay_out(sheet) for sheet in (plan, *asked, Sheet("", (), (), tuple(notes))))
 
 
 def _counts(span: Span) -> str:

@@ -29,14 +29,19 @@ def lay_out(sheet: Sheet) -> str:
     <BLANKLINE>
       note  Mind the gap.
     """
-    table = (sheet.header, *sheet.lines)
-    widths = [max(len(line[i]) for line in table) for i in range(len(sheet.header))]
-    text = [sheet.title, ""]
-    for first, *others in table:
-        numbers = (cell.rjust(width) for cell, width in zip(others, widths[1:], strict=True))
-        text.append("  " + "  ".join([first.ljust(widths[0]), *numbers]).rstrip())
-    if sheet.notes:
+    text = [sheet.title, "", *_table(sheet)] if sheet.title else _table(sheet)
+    if sheet.notes and text:
         text.append("")
     for note in sheet.notes:
         text += textwrap.wrap(note, WIDTH, initial_indent="  note  ", subsequent_indent="        ")
     return "\n".join(text)
+
+
+def _table(sheet: Sheet) -> list[str]:
+    table = tuple(line for line in (sheet.header, *sheet.lines) if line)
+    widths = [max(len(line[i]) for line in table) for i in range(len(table[0]))] if table else []
+    text = []
+    for first, *others in table:
+        numbers = (cell.rjust(width) for cell, width in zip(others, widths[1:], strict=True))
+        text.append("  " + "  ".join([first.ljust(widths[0]), *numbers]).rstrip())
+    return text

@@ -41,8 +41,10 @@ def sections(page: StudyPage) -> list[Section]:
 
 def notes(fit: Fit) -> str:
     """The reservations of a verdict as a list; empty when there are none."""
-    word = "refused" if fit.verdict.status == "refused" else "caution"
-    items = "".join(f"<li><strong>{word}</strong> {escape(note.message)}</li>" for note in fit.verdict.notes)
+    refused = fit.verdict.status == "refused"
+    words = ["refused" if refused else "caution" if note.cautions else "note" for note in fit.verdict.notes]
+    said = zip(words, fit.verdict.notes, strict=True)
+    items = "".join(f"<li><strong>{word}</strong> {escape(note.message)}</li>" for word, note in said)
     return f'<ul class="notes {fit.verdict.status}">{items}</ul>' if items else ""
 
 

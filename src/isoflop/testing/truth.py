@@ -11,10 +11,25 @@ COUNT = 48
 # Scattered, not gridded, so that every family sees as many values of its own input as there are runs.
 _GOLDEN = (np.arange(COUNT) * (np.sqrt(5) - 1) / 2) % 1
 N, D = 1e8 * 1e3 ** (np.arange(COUNT) / (COUNT - 1)), 1e9 * 1e3**_GOLDEN
-INPUTS = {"params": N, "tokens": D, "flops": 6 * N * D, "steps": D / 5e5}
+INPUTS = {
+    "params": N,
+    "tokens": D,
+    "flops": 6 * N * D,
+    "steps": D / 5e5,
+    "unique_tokens": D / 4,
+    "weight_bits": np.full(COUNT, 4.0),
+    "activation_bits": np.full(COUNT, 6.0),
+    "cache_bits": np.full(COUNT, 3.0),
+    "post_bits": np.full(COUNT, 8.0),
+    "granularity": np.full(COUNT, 4.0),
+    "active_fraction": np.full(COUNT, 0.02),
+    "experts": np.full(COUNT, 8.0),
+}
 POWER_LAW = {"E": 1.7, "A": 90.0, "alpha": 0.2}
 BROKEN = {"E": 1.5, "A": 60.0, "c_0": 0.2, "c_1": -0.1, "f_1": 0.4}
 FARSEER = {"a_1": -2.0, "c_1": -0.05, "b_1": 0.0, "a_2": 5.0, "c_2": -0.03, "b_2": 3.0, "a_3": 30.0, "c_3": -0.2}
+BITS = {"gamma_w": 2.7, "gamma_a": 2.2, "gamma_kv": 0.96, "gamma_post": 0.59}
+SPARSE = {"F": 0.46, "phi": 0.167, "H": 17.3, "delta": 0.16, "gamma": 0.16}
 
 PLANTED = {
     "chinchilla": {"E": 1.8172, "A": 482.01, "B": 2085.43, "alpha": 0.3478, "beta": 0.3658},
@@ -36,6 +51,21 @@ PLANTED = {
     "amari_many": {"c": 1e19},
     "amari_stochastic": {"E": 2.0, "c": 5e9},
     "hestness": {"E": 1.8, "L_0": 9.0, "D_0": 5e9, "beta": 0.5},
+    "allocation": {"P": 8.64e19, "N_P": 1.3e9, "a": 0.73, "D_P": 2e10, "b": 0.27},
+    "data_limited": {"E": 1.87, "A": 520.0, "B": 1490.0, "alpha": 0.353, "R_D": 15.4, "R_N": 5.3},
+    "precision": {
+        "E": 2.76,
+        "A": 4.3e3,
+        "B": 1.8e4,
+        "alpha": 0.5,
+        **BITS,
+        "C_T": 0.06,
+        "gamma_D": 0.5,
+        "gamma_N": 0.35,
+    },
+    "fine_grained": {"E": 0.47, "A": 18.1, "A_G": 2.1, "B": 30.8, "alpha": 0.115, "beta": 0.147, "gamma": 0.58},
+    "sparsity": {"E": 0.94, "A": 1.7e4, "B": 5.5e3, "alpha": 0.6, "beta": 0.4, **SPARSE},
+    "routed": {"a": -0.082, "b": -0.108, "c": 0.009, "d": 1.104, "X_start": 1.85, "X_max": 314.0},
     "frontier": {"P": 5e20, "N_P": 2e9, "a": 0.51, "D_P": 4e10, "b": 0.49, "E": 1.7, "R_P": 0.6, "gamma": 0.17},
 }
 

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from isoflop.accounting.shapes import Shape
+from isoflop.accounting.shapes import Shape, shape_from
 from isoflop.errors import UsageError
 from isoflop.files import read_object
 
@@ -77,17 +77,20 @@ class RunSpec:
 
     def digest(self) -> str:
         """Sixteen hex digits that two specs share exactly when they describe the same training."""
-        facts = {k: v for k, v in asdict(self).items() if k not in ("run_id", "corpus", "purpose")}
+        facts = {k: v for k, v in self._facts().items() if k not in ("run_id", "corpus", "purpose")}
         canonical = json.dumps(facts, sort_keys=True, separators=(",", ":"))
         return hashlib.blake2b(canonical.encode(), digest_size=8).hexdigest()
 
     def to_dict(self) -> dict[str, Any]:
-        return {"schema": SCHEMA, **asdict(self)}
+        return {"schema": SCHEMA, **self._facts()}
+
+    def _facts(self) -> dict[str, Any]:
+        return {**asdict(self), "shape": self.shape.to_dict()}
 
     @classmethod
     def from_dict(cls, table: dict[str, Any]) -> RunSpec:
         facts = {field.name: table[field.name] for field in fields(cls)}
-        facts["shape"] = Shape(**table["shape"])
+        facts["shape"] = shape_from(table["shape"])
         facts["optimiser"] = OptimiserSpec(**table["optimiser"])
         return cls(**facts)
 

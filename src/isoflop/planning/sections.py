@@ -1,0 +1,244 @@
+"""What else is asked of a plan: what hardware makes of the budget, which architecture, with which learning rate."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from isoflop import laws
+from isoflop.conventions import ParamsConvention
+from isoflop.errors import UsageError
+from isoflop.hardware import Budget, Cluster, Cost, accelerator
+from isoflop.laws import Law
+from isoflop.planning.architecture import CONTEXT, VOCAB, Candidate, architectures
+from isoflop.planning.backward import ValleySection, fixed, gain, measured
+from isoflop.planning.data_limited import data_limited
+from isoflop.planning.exact import exact_split
+from isoflop.planning.known import KnownSection, place
+from isoflop.planning.lifecycle import Demand, lifecycle
+from isoflop.planning.precision import precision
+from isoflop.planning.result import Section
+from isoflop.planning.strategies import strategies
+from isoflop.planning.text import Sheet
+from isoflop.planning.valley import valley
+from isoflop.quantities import format_si, format_usd
+
+RULES = ("steplaw2025", "deepseek2024_hyperparameters", "moonlight2025")
+"""Published rules for learning rate and batch whose inputs a plan knows."""
+GIGABYTE = 1e9
+KEPT_FREE = 0.1
+"""Of a device's memory, for buffers and fragmentation."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What else a plan is to answer. ``hardware`` is an accelerator's name; None where a thing is not asked.
+
+    ``devices``, ``mfu``, ``dtype`` and ``price_usd_per_hour`` (of a device) replace the accelerator's defaults.
+    ``architecture`` is the kind of network whose shapes are sought, with ``vocab`` and ``context``; ``exact_flops``
+    splits the budget again with what a token of that kind (llama where none is named) costs.
+
+    ``target_loss`` takes the place of a budget, alone or with ``params`` or ``tokens``; beside a budget one of
+    ``params``, ``tokens`` and ``tokens_per_param`` is held. ``demand`` is a lifecycle's, ``unique_tokens`` what there
+    is of data, the two bits are those of training and of the weights afterwards, ``multiplier`` a gain in compute,
+    ``measured`` a run of one's own (N, D, loss). ``show`` holds any of "valley", "strategies" and "known".
+    """
+
+    hardware: str | None = None
+    devices: int | None = None
+    mfu: float | None = None
+    dtype: str | None = None
+    price_usd_per_hour: float | None = None
+    architecture: str | None = None
+    vocab: int = VOCAB
+    context: int = CONTEXT
+    exact_flops: bool = False
+    target_loss: float | None = None
+    params: float | None = None
+    tokens: float | None = None
+    tokens_per_param: float | None = None
+    demand: Demand | None = None
+    unique_tokens: float | None = None
+    training_bits: float | None = None
+    post_bits: float | None = None
+    multiplier: float | None = None
+    measured: tuple[float, float, float] | None = None
+    show: frozenset[str] = frozenset()
+
+
+NOTHING = Asked()
+
+
+def answer(law: Law, spent: Budget, asked: Asked, level: float) -> tuple[Section, ...]:
+    """Every section that was asked for, under one law."""
+    cluster = _cluster(spent, asked)
+    sections: list[Section] = []
+    if cluster is not None:
+        sections.append(HardwareSection(cluster, cluster.cost(spent.flops)))
+    if (asked.params, asked.tokens, asked.tokens_per_param) != (None, None, None) and asked.target_loss is None:
+        sections.append(fixed(law, spent.flops, asked.params, asked.tokens, asked.tokens_per_param, level))
+    if asked.exact_flops:
+        kind = asked.architecture or "llama"
+        sections.append(exact_split(law, spent.flops, kind, asked.vocab, asked.context, level))
+    if asked.architecture is not None:
+        sections.append(_architecture(law, spent.flops, asked, cluster))
+    return (*sections, *_further(law, spent.flops, asked, level))
+
+
+def _further(law: Law, flops: float, asked: Asked, level: float) -> list[Section]:
+    """What is asked of the law's own optimum."""
+    sections: list[Section] = []
+    if asked.demand is not None:
+        sections.append(lifecycle(law, flops, asked.demand, level=level))
+    if asked.unique_tokens is not None:
+        sections.append(data_limited(law, flops, asked.unique_tokens, level=level))
+    best = law.optimum(flops)
+    if asked.training_bits is not None or asked.post_bits is not None:
+        bits = {"training_bits": asked.training_bits, "post_bits": asked.post_bits}
+        sections.append(precision(float(best.params), float(best.tokens), **bits))
+    if asked.multiplier is not None:
+        sections.append(gain(law, flops, asked.multiplier, level))
+    if asked.measured is not None:
+        sections.append(measured(law, asked.measured, float(best.params), float(best.tokens)))
+    if "valley" in asked.show:
+        sections.append(ValleySection(law.id, valley(law, flops), level))
+    if "strategies" in asked.show:
+        sections.append(strategies(law, flops))
+    if "known" in asked.show:
+        sections.append(KnownSection(law.id, place(law)))
+    return sections
+
+
+def _cluster(spent: Budget, asked: Asked) -> Cluster | None:
+    """The budget's own hardware, or the one that is asked for beside an amount of FLOPs."""
+    given = (asked.devices, asked.mfu, asked.dtype, asked.price_usd_per_hour)
+    if spent.cluster is not None:
+        if asked.hardware is not None or any(value is not None for value in given):
+            raise UsageError(
+                f"the budget names its hardware ({spent.cluster.accelerator.id}); say devices, MFU, price and number "
+                "format there, as in 64xH100 @ 40% for 30 days."
+            )
+        return spent.cluster
+    if asked.hardware is None:
+        if any(value is not None for value in given):
+            raise UsageError("devices, MFU, price or number format need hardware to be of; name it, as in H100.")
+        return None
+    one = accelerator(asked.hardware)
+    return Cluster(one, asked.devices, asked.mfu, asked.dtype, asked.price_usd_per_hour)
+
+
+@dataclass(frozen=True)
+class HardwareSection:
+    """What the budget takes of a cluster: time, device-hours, money, energy, with every number assumed."""
+
+    cluster: Cluster
+    cost: Cost
+
+    name = "hardware"
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"accelerator": self.cluster.accelerator.id, "devices": self.cluster.count, **self.cost.to_dict()}
+
+    def sheet(self) -> Sheet:
+        cost, count = self.cost, self.cluster.count
+        rows = [("device-hours", format_si(cost.device_hours, 4))]
+        if cost.days is not None:
+            rows.insert(0, (f"days on {count}", f"{cost.days:,.4g}"))
+        if cost.usd is not None:
+            rows.append(("price", format_usd(cost.usd)))
+        if cost.energy_kwh is not None and cost.co2_kg is not None:
+            rows += [
+                ("energy", f"{format_si(cost.energy_kwh)} kWh"),
+                ("carbon", f"{format_si(cost.co2_kg / 1000)} t CO2e"),
+            ]
+        assumed = f"Assumed: {'; '.join(cost.assumptions)}."
+        # A budget in hardware has said its cautions with its reading.
+        return Sheet(
+            f"Hardware: {self.cluster.accelerator.title}", (), tuple(rows), (assumed, *self.cluster.cautions())
+        )
+
+
+@dataclass(frozen=True)
+class ArchitectureSection:
+    """Whole networks near N*, the best proportioned first, with what published rules advise for it.
+
+    ``rates`` and ``batches`` are rule -> learning rate and rule -> batch in tokens. ``capacity`` is the memory of a
+    device in bytes, None without hardware.
+    """
+
+    candidates: tuple[Candidate, ...]
+    rates: dict[str, float]
+    batches: dict[str, float]
+    capacity: float | None
+    lawful: str
+
+    name = "architecture"
+
+    @property
+    def fits(self) -> bool | None:
+        """Whether the first candidate's state and one sequence fit in the memory of a device; None without hardware."""
+        if self.capacity is None:
+            return None
+        return self.candidates[0].needed <= (1 - KEPT_FREE) * self.capacity
+
+    def to_dict(self) -> dict[str, Any]:
+        first, *others = (candidate.to_dict() for candidate in self.candidates)
+        return {
+            **first,
+            "fits": self.fits,
+            "hyperparameters": {"learning_rate": self.rates, "batch_tokens": self.batches},
+            "alternatives": others,
+        }
+
+    def sheet(self) -> Sheet:
+        header = ("layers x width", "heads/kv", "d_ff", "parameters", "tokens", "loss")
+        first = self.candidates[0]
+        kind, vocab, context = first.shape.architecture.name, first.shape.vocab, first.shape.context
+        title = f"Architecture: {kind}, vocabulary {vocab}, context {context}, scored by {self.lawful} with exact FLOPs"
+        return Sheet(title, header, tuple(one.cells() for one in self.candidates), (*self._rules(), self._memory()))
+
+    def _rules(self) -> tuple[str, ...]:
+        said = []
+        for what, found, unit in (("Learning rate", self.rates, ""), ("Batch", self.batches, " tokens")):
+            low, high = min(found.values()), max(found.values())
+            show = format_si if unit else lambda value: f"{value:.2g}"
+            each = ", ".join(f"{name} {show(value)}" for name, value in found.items())
+            said.append(
+                f"{what} {show(low)} to {show(high)}{unit} ({each}): rules differ by design; tune on small runs."
+            )
+        return tuple(said)
+
+    def _memory(self) -> str:
+        first = self.candidates[0]
+        on = f"{first.devices} device{'s' if first.devices > 1 else ''}"
+        state, sequence = (f"{value / GIGABYTE:,.3g} GB" for value in (first.memory.total, first.activations))
+        said = f"Memory on each of {on}, all state sharded: {state}, and {sequence} for each sequence"
+        if self.capacity is None:
+            return f"{said}; name hardware to see whether it fits."
+        verdict = "fits in" if self.fits else "does NOT fit in"
+        remedy = "" if self.fits else ": more devices, tensor parallelism or full recomputation"
+        return f"{said}: {verdict} {self.capacity / GIGABYTE:g} GB with a tenth kept free{remedy}."
+
+
+def _architecture(law: Law, flops: float, asked: Asked, cluster: Cluster | None) -> ArchitectureSection:
+    assert asked.architecture is not None
+    devices = cluster.count if cluster is not None and cluster.count is not None else 1
+    found = architectures(
+        law, flops, kind=asked.architecture, vocab=asked.vocab, context=asked.context, devices=devices
+    )
+    rates, batches = _hyperparameters(found[0], flops)
+    capacity = None if cluster is None else cluster.accelerator.memory_gigabytes * GIGABYTE
+    return ArchitectureSection(found, rates, batches, capacity, law.id)
+
+
+def _hyperparameters(candidate: Candidate, flops: float) -> tuple[dict[str, float], dict[str, float]]:
+    """What each published rule says, N counted as the rule counts it."""
+    rates, batches = {}, {}
+    for name in RULES:
+        rule = laws.entry(name)
+        assert isinstance(rule, laws.Rule)
+        blocks = rule.conventions.params == ParamsConvention.NON_EMBEDDING
+        N = candidate.count.non_embedding if blocks else candidate.count.total
+        said = rule.predict(params=N, tokens=candidate.tokens, flops=flops)
+        rates[name], batches[name] = float(said["learning_rate"]), float(said["batch_tokens"])
+    return rates, batches

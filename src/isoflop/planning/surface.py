@@ -1,0 +1,159 @@
+"""A law as one question sees it: its surface and its optimum, under the point estimate or under all draws at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from isoflop.laws import Coefficients, Family, Law, Optimum
+from isoflop.planning.search import least
+
+FloatArray = NDArray[np.float64]
+Loss = Callable[[FloatArray, FloatArray], FloatArray]
+"""Loss at N and D; the arrays broadcast. Of draws: arrays of shape (draws, ...questions)."""
+FlopsPerToken = Callable[[FloatArray], FloatArray]
+"""Training FLOPs a token of networks of N parameters."""
+
+LIMITLESS = 1e200
+"""Parameters and tokens where only the irreducible loss is left."""
+
+
+@dataclass(frozen=True)
+class View:
+    """The loss at N and D, and the compute-optimal split of C: of the point, or of every draw on a leading axis."""
+
+    loss: Loss
+    best: Callable[[FloatArray], Optimum]
+    tokens: Loss | None = None
+    """D at which networks of N parameters have a loss (infinite where none is), where that has a closed form."""
+
+    @property
+    def irreducible(self) -> FloatArray:
+        """The loss that no network on no amount of tokens falls below."""
+        with np.errstate(all="ignore"):
+            return np.asarray(self.loss(np.asarray(LIMITLESS), np.asarray(LIMITLESS)))
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A number, or an array of them, under the point estimate and under each draw (None without draws).
+
+    What a draw cannot reach is infinite there, so that an interval says so instead of leaving the draw out.
+    """
+
+    value: FloatArray
+    draws: FloatArray | None = None
+
+    def interval(self, level: float = 0.9) -> tuple[FloatArray, FloatArray] | None:
+        """Quantiles over the draws, each the value of some draw: no mean of a number with an infinity."""
+        if self.draws is None:
+            return None
+        low, high = np.quantile(self.draws, [(1 - level) / 2, (1 + level) / 2], axis=0, method="inverted_cdf")
+        return low, high
+
+    def to_dict(self, level: float = 0.9) -> dict[str, Any]:
+        edges = self.interval(level)
+        return {"value": plain(self.value), "interval": None if edges is None else [plain(edge) for edge in edges]}
+
+
+def plain(values: Any) -> Any:
+    """Numbers as JSON has them: floats and lists, null for what is not finite; anything else as it is.
+
+    >>> plain(np.array([1.0, np.inf])), plain("text")
+    ([1.0, None], 'text')
+    """
+    if isinstance(values, Estimate):
+        return values.to_dict()
+    if isinstance(values, tuple | list):
+        return [plain(value) for value in values]
+    if not isinstance(values, np.ndarray | float):
+        return values
+    if np.ndim(values):
+        return [plain(number) for number in np.asarray(values)]
+    return float(values) if np.isfinite(values) else None
+
+
+def six_n(params: FloatArray) -> FloatArray:
+    """Kaplan's estimate of the training FLOPs a token: 6 N (arXiv 2001.08361, section 2.1).
+
+    >>> float(six_n(np.array(7e9)))
+    42000000000.0
+    """
+    return 6.0 * params
+
+
+def best_split(loss: Loss, flops: ArrayLike, flops_per_token: FlopsPerToken = six_n) -> Optimum:
+    """The least loss on the line flops_per_token(N) D = C, searched over ln N between one parameter and one token.
+
+    NaN where the loss has no minimum between them.
+    """
+    C = np.asarray(flops, float)
+
+    def along(log_params: FloatArray) -> FloatArray:
+        N = np.exp(log_params)
+        return loss(N, C / flops_per_token(N))
+
+    N = np.exp(least(along, np.zeros(C.shape), np.log(C / 6.0)))
+    D = C / flops_per_token(N)
+    return Optimum(params=N, tokens=D, loss=np.asarray(loss(N, D)))
+
+
+def has_closed_form(law: Law) -> bool:
+    """Whether the family of a law states its optimum under C = 6 N D."""
+    return type(law.family).optimum is not Family.optimum
+
+
+def view(law: Law, flops_per_token: FlopsPerToken | None = None) -> View:
+    """The law under its point estimate."""
+    return _view(law, {name: np.asarray(law.coefficients[name], float) for name in law.family.names}, flops_per_token)
+
+
+def drawn_view(law: Law, questions_ndim: int, flops_per_token: FlopsPerToken | None = None) -> View | None:
+    """The law under every draw, for arrays of shape (draws, ...questions) with that many axes of questions."""
+    if law.draws is None:
+        return None
+    tail = (1,) * questions_ndim
+    return _view(law, {name: law.draws[name].reshape(-1, *tail) for name in law.family.names}, flops_per_token)
+
+
+def ask(law: Law, question: Callable[[View], FloatArray], questions_ndim: int) -> Estimate:
+    """The answer of the point estimate and of each draw; what a draw cannot answer (NaN) is infinite."""
+    drawn = drawn_view(law, questions_ndim)
+    with np.errstate(all="ignore"):
+        draws = None if drawn is None else np.nan_to_num(question(drawn), nan=np.inf, posinf=np.inf)
+        return Estimate(np.asarray(question(view(law))), draws)
+
+
+def _view(law: Law, theta: Coefficients, flops_per_token: FlopsPerToken | None) -> View:
+    family = law.family
+    assumed = {name: np.asarray(value) for name, value in family.assumed.items()}
+
+    def loss(params: FloatArray, tokens: FloatArray) -> FloatArray:
+        if not set(family.inputs) <= {"params", "tokens", *assumed}:
+            law.predict(params, tokens)  # says what the law lacks
+        given = {"params": params, "tokens": tokens, **assumed}
+        return family.loss(theta, {name: given[name] for name in family.inputs})
+
+    def best(flops: FloatArray) -> Optimum:
+        split = None if flops_per_token else family.optimum(theta, flops)
+        if split is None:
+            return best_split(loss, flops, flops_per_token or six_n)
+        inputs = {"params": split[0], "tokens": split[1], "flops": flops, **assumed}
+        return Optimum(*split, loss=family.loss(theta, {name: inputs[name] for name in family.inputs}))
+
+    return View(loss, best, _chinchillas_tokens(theta) if family.name == "chinchilla" else None)
+
+
+def _chinchillas_tokens(theta: Coefficients) -> Loss:
+    """D = (B / (L - E - A/N^alpha))^(1/beta)."""
+
+    def tokens(params: FloatArray, loss: FloatArray) -> FloatArray:
+        with np.errstate(all="ignore"):
+            left = loss - theta["E"] - theta["A"] * params ** -theta["alpha"]
+            return np.where(left > 0, (theta["B"] / left) ** (1 / theta["beta"]), np.inf)
+
+    return tokens

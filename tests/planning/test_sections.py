@@ -1,0 +1,89 @@
+"""What else a plan answers: hardware against sums done by hand, architectures, learning rates as a range."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+
+import isoflop as iso
+from isoflop.errors import UnknownName, UsageError
+from isoflop.planning import Asked, plan
+
+LAW = "besiroglu2024"
+
+
+def sections(budget, **asked):
+    return json.loads(plan(LAW, budget, asked=Asked(**asked)).to_json())
+
+
+def test_1e24_on_512_h100():
+    """57.1 days, 701.9k device-hours, $2.07M at $2.95: planner's sum by hand."""
+    found = sections(1e24, hardware="H100", devices=512, mfu=0.4)["hardware"]
+    assert found["days"] == pytest.approx(57.1, abs=0.05)
+    assert found["gpu_hours"] == pytest.approx(701.9e3, rel=1e-3)
+    assert found["cost_usd"] == pytest.approx(2.07e6, rel=1e-3)
+    assert {"energy_kwh", "mfu", "assumptions"} <= set(found)
+
+
+def test_a_million_dollars():
+    """339k device-hours at $2.95 and 40 %: 4.83e23 FLOPs, 66.0B on 1.22T, loss 1.979."""
+    table = sections("$1M at $2.95 per H100-hour")
+    assert table["budget"]["flops"] == pytest.approx(4.83e23, rel=2e-3)
+    row = table["plans"][0]
+    assert (row["params"], row["tokens"]) == pytest.approx((66.0e9, 1.22e12), rel=5e-3)
+    assert row["loss"] == pytest.approx(1.979, abs=5e-4)
+    assert table["hardware"]["gpu_hours"] == pytest.approx(339e3, rel=2e-3)
+
+
+def test_eight_h100_for_a_month():
+    table = sections("8xH100 @ 40% for 30 days")
+    assert table["budget"]["flops"] == pytest.approx(8.21e21, rel=2e-3)
+    row = table["plans"][0]
+    assert (row["params"], row["tokens"], row["loss"]) == pytest.approx((8.17e9, 167e9, 2.153), rel=5e-3)
+    assert table["hardware"]["days"] == pytest.approx(30)
+
+
+def test_an_architecture_with_its_rates_and_memory():
+    found = sections("512xH100 @ 40% for 90 days", architecture="llama")["architecture"]
+    assert {"layers", "d_model", "heads", "d_ff", "vocab", "params_exact", "flops_per_token", "memory"} <= set(found)
+    assert isinstance(found["fits"], bool)
+    assert set(found["hyperparameters"]["learning_rate"]) == set(found["hyperparameters"]["batch_tokens"])
+    assert len({one["d_model"] for one in [found, *found["alternatives"]]}) == 1 + len(found["alternatives"])
+
+
+def test_step_laws_rate_at_its_own_count():
+    """T37's form at the candidate's blocks: 1.79 N^-.713 D^.307."""
+    found = sections(1e22, architecture="llama")["architecture"]
+    N, D = found["params"]["non_embedding"], found["tokens"]
+    assert found["hyperparameters"]["learning_rate"]["steplaw2025"] == pytest.approx(1.79 * N**-0.713 * D**0.307)
+    assert found["hyperparameters"]["batch_tokens"]["steplaw2025"] == pytest.approx(0.58 * D**0.571)
+
+
+def test_a_small_network_fits_and_a_large_one_does_not():
+    assert sections("8xH100 for 1 day", architecture="gpt2", context=1024, vocab=50257)["architecture"]["fits"]
+    assert not sections("8xRTX-4090 for 1000 days", architecture="llama")["architecture"]["fits"]
+
+
+@pytest.mark.parametrize(
+    ("budget", "asked", "error", "says"),
+    [
+        (1e24, {"devices": 8}, UsageError, "need hardware"),
+        ("64xH100 for 30 days", {"mfu": 0.3}, UsageError, "names its hardware"),
+        ("64xH100 for 30 days", {"hardware": "A100"}, UsageError, "names its hardware"),
+        (1e24, {"hardware": "A100", "dtype": "fp8"}, UsageError, "no fp8 figure for a100"),
+        (1e24, {"hardware": "H1000"}, UnknownName, "H1000"),
+        (1e24, {"hardware": "H100", "mfu": 1.4}, UsageError, "MFU of 1.4"),
+        (1e24, {"architecture": "lama"}, UnknownName, "llama"),
+    ],
+)
+def test_contradictions_are_refused(budget, asked, error, says):
+    with pytest.raises(error, match=says):
+        plan(LAW, budget, asked=Asked(**asked))
+
+
+def test_text_and_json_agree():
+    answer = plan(iso.law(LAW), 1e24, asked=Asked(hardware="H100", devices=512, architecture="llama"))
+    assert re.search(r"days on 512 +57.12\n", str(answer))
+    assert "Architecture: llama" in str(answer)

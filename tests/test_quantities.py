@@ -18,9 +18,12 @@ from isoflop.quantities import (
     format_flops,
     format_interval,
     format_si,
+    format_usd,
     read_flops,
     read_params,
+    read_time,
     read_tokens,
+    read_usd,
 )
 
 DAY = 24 * 60 * 60
@@ -114,6 +117,62 @@ def test_the_reading_shows_the_arithmetic() -> None:
     assert read_flops("1 PF-day").reading == "1 PF-day = 8.64e19 FLOPs (1e15 FLOP/s x 86400 s)"
     assert read_flops("2 ZFLOP").reading == "2 ZFLOP = 2e21 FLOPs"
     assert read_params("70_000M").reading == "70B parameters"
+
+
+@pytest.mark.parametrize(
+    ("text", "usd"),
+    [
+        ("$2M", 2e6),
+        ("$2m", 2e6),
+        ("$ 2 M", 2e6),
+        ("US$2M", 2e6),
+        ("2M USD", 2e6),
+        ("2.5 million dollars", 2.5e6),
+        ("$1 billion", 1e9),
+        ("$1bn", 1e9),
+        ("$500k", 5e5),
+        ("$1,500,000.50", 1_500_000.5),
+        ("$2e6", 2e6),
+        ("$2.10", 2.1),
+        ("1 dollar", 1.0),
+    ],
+)
+def test_dollars(text: str, usd: float) -> None:
+    assert read_usd(text).value == pytest.approx(usd, rel=1e-12)
+
+
+NO_DOLLARS = (
+    "2M|€2M|$|$2 dollars|$2,5|$1,00,000|$2MM|$2P|2M tokens|$-2M|-$2M|$0|$1e999|$nan||$2M on H100|$٣|$2 \N{KELVIN SIGN}"
+)
+
+
+@pytest.mark.parametrize("text", NO_DOLLARS.split("|"))
+def test_what_is_no_amount_of_dollars_is_refused(text: str) -> None:
+    with pytest.raises(QuantityError, match="US dollars"):
+        read_usd(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "days"),
+    [("30 days", 30), ("90d", 90), ("3 months", 91.3125), ("1 month", 30.4375), ("2 years", 730.5), ("12 h", 0.5)],
+)
+def test_lengths_of_time(text: str, days: float) -> None:
+    assert read_time(text).value == pytest.approx(days * DAY, rel=1e-12)
+    assert read_flops(f"1 PFLOP/s for {text}").value == pytest.approx(1e15 * days * DAY, rel=1e-12)
+
+
+@pytest.mark.parametrize("text", ["30", "days", "a day", "3 m", "-3 days", "0 days", "3 fortnights", "30 days ago", ""])
+def test_what_is_no_length_of_time_is_refused(text: str) -> None:
+    with pytest.raises(QuantityError):
+        read_time(text)
+
+
+@given(st.floats(min_value=1e-3, max_value=1e20))
+def test_the_reading_of_dollars_reads_back(value: float) -> None:
+    reading = read_usd(f"${value!r}").reading
+    assert read_usd(reading).value == pytest.approx(value, rel=1e-5)
+    if 0.01 <= value < 1e15:
+        assert read_usd(format_usd(value)).value == pytest.approx(value, rel=5.1e-3, abs=0.0051)
 
 
 @given(amounts)

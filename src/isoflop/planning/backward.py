@@ -23,7 +23,6 @@ from isoflop.planning.text import Sheet
 from isoflop.planning.valley import Valley
 from isoflop.quantities import Quantity, format_flops, format_interval, format_si
 
-
 MOST_GAIN = 1e9
 LEAST_RATIO, MOST_RATIO = 1.0, 2000.0
 """Tokens a parameter outside which hardly any law has seen a run."""

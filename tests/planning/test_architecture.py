@@ -56,7 +56,10 @@ def test_a_law_that_counts_blocks_gets_blocks():
 def test_more_devices_hold_less_each():
     one, many = (architectures(LAW, 1e22, devices=devices)[0] for devices in (1, 64))
     assert many.memory.total == pytest.approx(one.memory.total / 64)
-    assert many.needed < one.needed
+    assert one.recomputed == pytest.approx(one.activations / 17)
+    assert one.fits(one.memory.total + one.activations) == "selective"
+    assert one.fits(one.memory.total + one.recomputed) == "full"
+    assert one.fits(one.memory.total) is None
 
 
 def test_what_cannot_be_built_is_refused():

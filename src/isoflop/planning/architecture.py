@@ -16,6 +16,7 @@ from isoflop.accounting import (
     Architecture,
     FlopsPerToken,
     ParamsCount,
+    Recompute,
     Shape,
     StateMemory,
     activation_memory,
@@ -53,7 +54,8 @@ class Candidate:
 
     ``params`` is in the law's own convention, ``count`` in all; ``tokens`` are what the budget buys at ``cost`` FLOPs a
     token; ``excess`` is the loss above that of the unrounded optimum. ``memory`` are bytes on each device with all
-    state sharded over ``devices``, ``activations`` those of one sequence there, attention's scores not stored.
+    state sharded over ``devices``, ``activations`` those of one sequence there, attention's scores not stored, and
+    ``recomputed`` those with whole blocks recomputed.
     """
 
     shape: Shape
@@ -66,12 +68,15 @@ class Candidate:
     excess: float
     memory: StateMemory
     activations: float
+    recomputed: float
     devices: int
 
-    @property
-    def needed(self) -> float:
-        """Bytes on each device: state and one sequence."""
-        return self.memory.total + self.activations
+    def fits(self, capacity: float) -> Recompute | None:
+        """With how much recomputation state and one sequence fit in so many bytes; None where they do not."""
+        for how, kept in (("selective", self.activations), ("full", self.recomputed)):
+            if self.memory.total + kept <= capacity:
+                return "full" if how == "full" else "selective"
+        return None
 
     def to_dict(self) -> dict[str, Any]:
         shape = self.shape
@@ -94,6 +99,7 @@ class Candidate:
                 "devices": self.devices,
                 "state_bytes_per_device": self.memory.total,
                 "activations_bytes_per_sequence": self.activations,
+                "activations_bytes_per_sequence_recomputed": self.recomputed,
             },
         }
 
@@ -218,6 +224,7 @@ def _scored(law: Law, flops: float, shape: Shape, exact: bool, least: float, dev
         excess=loss - least,
         memory=state,
         activations=activation_memory(shape),
+        recomputed=activation_memory(shape, recompute="full"),
         devices=devices,
     )
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from isoflop import laws
+from isoflop.accounting import Recompute
 from isoflop.conventions import ParamsConvention
 from isoflop.errors import UsageError
 from isoflop.hardware import Budget, Cluster, Cost, accelerator
@@ -175,17 +176,16 @@ class ArchitectureSection:
     name = "architecture"
 
     @property
-    def fits(self) -> bool | None:
-        """Whether the first candidate's state and one sequence fit in the memory of a device; None without hardware."""
-        if self.capacity is None:
-            return None
-        return self.candidates[0].needed <= (1 - KEPT_FREE) * self.capacity
+    def recompute(self) -> Recompute | None:
+        """With how much recomputation the first candidate fits in a device with one sequence; None: not at all."""
+        return None if self.capacity is None else self.candidates[0].fits((1 - KEPT_FREE) * self.capacity)
 
     def to_dict(self) -> dict[str, Any]:
         first, *others = (candidate.to_dict() for candidate in self.candidates)
         return {
             **first,
-            "fits": self.fits,
+            "fits": None if self.capacity is None else self.recompute is not None,
+            "recompute": self.recompute,
             "hyperparameters": {"learning_rate": self.rates, "batch_tokens": self.batches},
             "alternatives": others,
         }
@@ -215,9 +215,11 @@ class ArchitectureSection:
         said = f"Memory on each of {on}, all state sharded: {state}, and {sequence} for each sequence"
         if self.capacity is None:
             return f"{said}; name hardware to see whether it fits."
-        verdict = "fits in" if self.fits else "does NOT fit in"
-        remedy = "" if self.fits else ": more devices, tensor parallelism or full recomputation"
-        return f"{said}: {verdict} {self.capacity / GIGABYTE:g} GB with a tenth kept free{remedy}."
+        room = f"{self.capacity / GIGABYTE:g} GB with a tenth kept free"
+        if self.recompute is None:
+            return f"{said}: does NOT fit in {room}, recomputed or not: more devices, or tensor parallelism."
+        again = f", whole blocks recomputed ({first.recomputed / GIGABYTE:,.3g} GB)" if self.recompute == "full" else ""
+        return f"{said}: fits in {room}{again}."
 
 
 def _architecture(law: Law, flops: float, asked: Asked, cluster: Cluster | None) -> ArchitectureSection:

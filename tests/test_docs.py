@@ -1,6 +1,7 @@
 """The documents say what the program does: undocumented means red."""
 
 import contextlib
+import doctest
 import io
 import re
 import shlex
@@ -61,6 +62,20 @@ def test_the_readmes_python_prints_what_it_says():
     with contextlib.redirect_stdout(printed):
         exec(compile(example, "README.md", "exec"), {})
     assert [line.rstrip() for line in printed.getvalue().splitlines() if line] == expected
+
+
+SESSIONS = [page for page in PAGES if "\n>>> " in TEXT[page]]
+
+
+@pytest.mark.parametrize("page", SESSIONS, ids=lambda page: page.name)
+def test_the_sessions_of_a_page_print_what_it_says(page):
+    """Blocks that begin with ">>>", one after another with the same names."""
+    session = "\n".join(block for block in blocks(TEXT[page], "python") if block.startswith(">>> "))
+    example = doctest.DocTestParser().get_doctest(session, {}, page.name, str(page), 0)
+    assert example.examples
+    said: list[str] = []
+    doctest.DocTestRunner().run(example, out=said.append)
+    assert not said, "".join(said)
 
 
 def test_the_readmes_commands_print_what_it_says(capsys):

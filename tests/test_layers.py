@@ -13,7 +13,7 @@ MAY_IMPORT = {
     **dict.fromkeys(GROUND, GROUND),
     **dict.fromkeys(FACTS, GROUND),
     "fitting": GROUND | {"runs", "laws"},
-    "sweeps": GROUND | {"accounting", "hardware", "laws"},
+    "sweeps": GROUND | {"accounting", "hardware", "laws", "runs", "fitting"},
     "planning": GROUND | {"laws", "accounting", "hardware"},
     "training": GROUND | {"accounting", "runs"},
     "study": GROUND | {"sweeps", "executors", "training.spec", "runs"},

@@ -11,7 +11,7 @@ import hashlib
 import json
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from isoflop.accounting.shapes import Shape, shape_from
 from isoflop.errors import UsageError
@@ -20,16 +20,22 @@ from isoflop.files import read_object
 SCHEMA = "isoflop.run_spec/1"
 ATTEMPTS = "attempts"
 """In a run's folder, one file for each time that the run was submitted: 0001.json, 0002.json, ..."""
+Schedule = Literal["wsd", "cosine", "linear", "constant"]
+Precision = Literal["float32", "bfloat16"]
+Device = Literal["cpu", "cuda"]
 SWEEP, FORECAST = "sweep", "forecast"
 """What a run is for: part of the design that a law is fitted to, or the test of what the law forecast."""
 
 
 @dataclass(frozen=True)
 class OptimiserSpec:
-    """AdamW with a warmup, a plateau and a linear decay to zero (WSD).
+    """AdamW and the learning rate's schedule.
 
     Embeddings and positions have a learning rate of their own: it does not shrink with width as the
-    matrices' does. ``steps`` lives in RunSpec; the plateau is what warmup and decay leave of it.
+    matrices' does. ``schedule`` is wsd (warmup, plateau, linear decay over the last ``decay_steps``), cosine,
+    linear or constant, each after ``warmup_steps``. ``floor`` is the share of the peak at which it ends.
+    ``horizon`` is the step at which it ends, the run's last unless given: a schedule longer than its run, as
+    Kaplan et al. used. ``ema`` > 0 judges a running mean of the weights, with that decay a step, in place of the last.
     """
 
     learning_rate: float
@@ -41,6 +47,27 @@ class OptimiserSpec:
     epsilon: float
     weight_decay: float
     clip_norm: float
+    schedule: Schedule = "wsd"
+    floor: float = 0.0
+    horizon: int | None = None
+    ema: float = 0.0
+
+
+@dataclass(frozen=True)
+class Branch:
+    """Where a run goes on from another's plateau: the trunk's run id, and after how many of its steps."""
+
+    trunk: str
+    step: int
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A further corpus on whose validation windows a run is judged: its name in the study, where it is, its digest."""
+
+    name: str
+    corpus: str
+    corpus_digest: str
 
 
 @dataclass(frozen=True)
@@ -52,6 +79,11 @@ class RunSpec:
     can be moved; ``corpus_digest`` is what must be found there. ``batch_windows`` windows of
     ``shape.context`` tokens make a step. ``data_seed`` fixes the order of the windows and is shared by
     all runs of a study, ``seed`` the initial weights.
+
+    ``unique_tokens`` caps the training text, which is then repeated. A run with a ``branch`` takes the trunk's weights
+    and moments there and makes the ``steps`` that are left of its own; ``keep`` names the steps after which a trunk
+    keeps its state for branches. A step's gradient is gathered over ``micro_batches``. ``also_judged`` are further
+    corpora to be judged on.
     """
 
     run_id: str
@@ -66,6 +98,14 @@ class RunSpec:
     corpus_digest: str
     eval_windows: int
     purpose: str = SWEEP
+    unique_tokens: int | None = None
+    branch: Branch | None = None
+    keep: tuple[int, ...] = ()
+    also_judged: tuple[Judged, ...] = ()
+    micro_batches: int = 1
+    precision: Precision = "float32"
+    device: Device = "cpu"
+    compile: bool = False
 
     @property
     def batch_tokens(self) -> int:
@@ -85,14 +125,26 @@ class RunSpec:
         return {"schema": SCHEMA, **self._facts()}
 
     def _facts(self) -> dict[str, Any]:
-        return {**asdict(self), "shape": self.shape.to_dict()}
+        """What is not as usual, and all that has no usual value: a new option changes no digest of a run without it."""
+        facts = _beside_defaults(self)
+        return {**facts, "shape": self.shape.to_dict(), "optimiser": _beside_defaults(self.optimiser)}
 
     @classmethod
     def from_dict(cls, table: dict[str, Any]) -> RunSpec:
-        facts = {field.name: table[field.name] for field in fields(cls)}
+        facts = {name: value for name, value in table.items() if name != "schema"}
         facts["shape"] = shape_from(table["shape"])
         facts["optimiser"] = OptimiserSpec(**table["optimiser"])
+        if "branch" in facts:
+            facts["branch"] = Branch(**facts["branch"])
+        facts["keep"] = tuple(facts.get("keep", ()))
+        facts["also_judged"] = tuple(Judged(**judged) for judged in facts.get("also_judged", ()))
         return cls(**facts)
+
+
+def _beside_defaults(spec: Any) -> dict[str, Any]:
+    """The fields of a dataclass as plain values, those left out that have their default."""
+    facts = asdict(spec)
+    return {f.name: facts[f.name] for f in fields(spec) if f.name == "purpose" or getattr(spec, f.name) != f.default}
 
 
 def newest_attempt(folder: Path) -> int:

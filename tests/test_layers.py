@@ -16,7 +16,7 @@ MAY_IMPORT = {
     "sweeps": GROUND | {"accounting", "hardware", "laws", "runs", "fitting"},
     "planning": GROUND | {"laws", "accounting", "hardware"},
     "training": GROUND | {"accounting", "runs"},
-    "study": GROUND | {"sweeps", "executors", "training.spec", "runs"},
+    "study": GROUND | {"accounting", "sweeps", "executors", "hardware", "training.spec", "training.data", "runs"},
     "reports": GROUND | {"runs", "laws", "fitting", "planning", "sweeps", "hardware"},
     "quickstart": GROUND | FACTS | {"fitting", "sweeps", "planning", "training", "study", "reports"},
     "testing": GROUND | FACTS | {"fitting", "sweeps", "planning", "training", "study", "reports"},

@@ -23,7 +23,19 @@ from isoflop.fitting import CountingRow, Fit, Forecast, Outcome, counting_row, f
 from isoflop.laws import write_law
 from isoflop.reports.page import StudyPage, write_report
 from isoflop.runs import Runs, read_runs, with_convention, write_study_table
-from isoflop.study import Progress, RunState, State, Study, StudyFacts, create_study, run_spec, run_specs, run_study
+from isoflop.study import (
+    CorpusPlan,
+    Progress,
+    RunPlan,
+    RunState,
+    State,
+    Study,
+    StudyPlan,
+    create_study,
+    planned_specs,
+    run_spec,
+    run_study,
+)
 from isoflop.sweeps.design import QUICKSTART_BUDGETS, Cell, isoflop_grid
 from isoflop.sweeps.points import point
 from isoflop.sweeps.recipe import SMALL_BYTES, width_for_params
@@ -121,15 +133,16 @@ def prepare(wanted: Quickstart) -> tuple[Study, Corpus]:
     _check_trainer()
     _check_writable(wanted.out)
     corpus = build_corpus(wanted.out / "corpus", wanted.text)
-    specs = run_specs(RECIPE, cells, seed=wanted.seed, corpus_digest=corpus.digest)
-    facts = StudyFacts(
+    plan = StudyPlan(
         name="quickstart",
         recipe=RECIPE.name,
-        seed=wanted.seed,
-        corpus_digest=corpus.digest,
+        runs=tuple(RunPlan(width=cell.width, budget=cell.budget) for cell in cells),
+        seeds=(wanted.seed,),
         loss_noise=RECIPE.seed_noise,
+        corpus_digest=corpus.digest,
+        corpora=(CorpusPlan() if wanted.text is None else CorpusPlan(source=str(wanted.text)),),
     )
-    study = create_study(wanted.out, specs, facts)
+    study = create_study(wanted.out, plan, planned_specs(plan, {"corpus": corpus.digest}))
     remove_leftovers(study.folder)
     return study, corpus
 
@@ -321,7 +334,8 @@ def _provenance(runs: Runs, corpus: Corpus, wanted: Quickstart) -> dict[str, str
 
     return {
         "isoflop": version("isoflop"),
-        "recipe": f"{RECIPE.name}: depth {RECIPE.layers}, {RECIPE.batch_tokens} tokens a step, warmup-stable-decay",
+        "recipe": f"{RECIPE.name}: depth {RECIPE.layers}, "
+        f"{RECIPE.batch.coefficient:.0f} tokens a step, warmup-stable-decay",
         "corpus": f"{corpus.source}, {corpus.files} files, {corpus.train_tokens / 1e6:.1f} MB to train on",
         "corpus digest (SHA-256)": corpus.digest,
         "seed": str(wanted.seed),

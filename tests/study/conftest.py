@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from isoflop.study import Study, StudyFacts, create_study, run_specs
+from isoflop.study import RunPlan, Study, StudyPlan, Trainer, create_study, run_specs
 from isoflop.sweeps.design import Cell
 from isoflop.sweeps.recipe import SMALL_BYTES
 from isoflop.training.spec import RunSpec
@@ -22,8 +22,8 @@ Starts = list[tuple[str, int, int]]
 
 
 @pytest.fixture
-def fake_trainer() -> tuple[str, ...]:
-    return (sys.executable, str(Path(__file__).with_name("fake_trainer.py")))
+def fake_trainer() -> Trainer:
+    return Trainer((sys.executable, str(Path(__file__).with_name("fake_trainer.py"))))
 
 
 @pytest.fixture
@@ -33,16 +33,17 @@ def specs() -> tuple[RunSpec, ...]:
 
 
 @pytest.fixture
-def facts() -> StudyFacts:
-    return StudyFacts(name="fake", recipe=SMALL_BYTES.name, seed=0, corpus_digest="c0ffee", loss_noise=0.013)
+def plan() -> StudyPlan:
+    runs = tuple(RunPlan(width=cell.width, budget=cell.budget) for cell in CELLS)
+    return StudyPlan(name="fake", recipe=SMALL_BYTES.name, runs=runs, corpus_digest="c0ffee", loss_noise=0.013)
 
 
 @pytest.fixture
-def make_study(tmp_path: Path, specs: tuple[RunSpec, ...], facts: StudyFacts) -> MakeStudy:
+def make_study(tmp_path: Path, specs: tuple[RunSpec, ...], plan: StudyPlan) -> MakeStudy:
     """``make_study(seconds_per_step=..., crash=[...])``: a study whose fake trainer behaves like that."""
 
     def make(seconds_per_step: float = 0.0, **behaviour: Any) -> Study:
-        study = create_study(tmp_path / "study", specs, facts)
+        study = create_study(tmp_path / "study", plan, specs)
         behaviour = {"seconds_per_step": seconds_per_step, **behaviour}
         (study.folder / "behaviour.json").write_text(json.dumps(behaviour))
         return study

@@ -12,7 +12,7 @@ import pytest
 
 from isoflop.errors import TableError, UsageError
 from isoflop.runs import read_runs
-from isoflop.study import State, Study, StudyFacts, create_study, open_study, predicted_seconds, run_specs
+from isoflop.study import State, Study, StudyPlan, create_study, open_study, predicted_seconds, run_specs
 from isoflop.sweeps.design import Cell
 from isoflop.sweeps.recipe import SMALL_BYTES
 from isoflop.training.spec import RunSpec
@@ -26,43 +26,43 @@ def contents(folder: Path) -> dict[str, tuple[bytes, int]]:
     return {str(path.relative_to(folder)): (path.read_bytes(), path.stat().st_mtime_ns) for path in files}
 
 
-def test_the_same_design_twice_writes_nothing(tmp_path: Path, specs: Specs, facts: StudyFacts) -> None:
-    create_study(tmp_path, specs, facts)
+def test_the_same_design_twice_writes_nothing(tmp_path: Path, specs: Specs, plan: StudyPlan) -> None:
+    create_study(tmp_path, plan, specs)
     before = contents(tmp_path)
-    study = create_study(tmp_path, tuple(reversed(specs)), facts)
+    study = create_study(tmp_path, plan, tuple(reversed(specs)))
     assert contents(tmp_path) == before
     assert study.specs() == specs
 
 
-def test_what_a_kill_left_out_is_filled_in(tmp_path: Path, specs: Specs, facts: StudyFacts) -> None:
-    study = create_study(tmp_path, specs, facts)
+def test_what_a_kill_left_out_is_filled_in(tmp_path: Path, specs: Specs, plan: StudyPlan) -> None:
+    study = create_study(tmp_path, plan, specs)
     (study.run_folder(specs[1].run_id) / "spec.json").unlink()
     shutil.rmtree(study.run_folder(specs[4].run_id))
     assert len(study.specs()) == 4
-    assert create_study(tmp_path, specs, facts).specs() == specs
+    assert create_study(tmp_path, plan, specs).specs() == specs
 
 
-def test_another_design_is_refused_with_what_differs(tmp_path: Path, specs: Specs, facts: StudyFacts) -> None:
-    create_study(tmp_path, specs, facts)
+def test_another_design_is_refused_with_what_differs(tmp_path: Path, specs: Specs, plan: StudyPlan) -> None:
+    create_study(tmp_path, plan, specs)
     before = contents(tmp_path)
-    with pytest.raises(UsageError, match=r"seed is 0 there and 3 here; choose another --out"):
-        create_study(tmp_path, specs, replace(facts, seed=3))
+    with pytest.raises(UsageError, match=r"seeds is \(0,\) there and \(3,\) here; choose another --out"):
+        create_study(tmp_path, replace(plan, seeds=(3,)), specs)
     with pytest.raises(UsageError, match=r"grid is 1e\+09 at widths 8 12 16, .* there and 1e\+09 at widths 8 12 here"):
-        create_study(tmp_path, specs[:2], facts)
+        create_study(tmp_path, replace(plan, runs=plan.runs[:2]), specs)
     assert contents(tmp_path) == before
 
 
-def test_a_run_added_later_is_no_part_of_the_design(tmp_path: Path, specs: Specs, facts: StudyFacts) -> None:
-    study = create_study(tmp_path, specs, facts)
+def test_a_run_added_later_is_no_part_of_the_design(tmp_path: Path, specs: Specs, plan: StudyPlan) -> None:
+    study = create_study(tmp_path, plan, specs)
     (forecast,) = run_specs(SMALL_BYTES, [Cell(6e9, 14)], seed=0, corpus_digest="c0ffee")
     study.add(forecast)
     study.add(forecast)
     assert study.specs() == (*specs, forecast)
-    assert create_study(tmp_path, specs, facts).specs() == (*specs, forecast)
+    assert create_study(tmp_path, plan, specs).specs() == (*specs, forecast)
 
 
-def test_a_study_survives_a_move(tmp_path: Path, specs: Specs, facts: StudyFacts) -> None:
-    study = create_study(tmp_path / "here", specs, facts)
+def test_a_study_survives_a_move(tmp_path: Path, specs: Specs, plan: StudyPlan) -> None:
+    study = create_study(tmp_path / "here", plan, specs)
     (study.corpus_folder).mkdir()
     shutil.move(tmp_path / "here", tmp_path / "there")
     moved = open_study(tmp_path / "there")
@@ -87,16 +87,16 @@ def test_folders_that_are_no_study(tmp_path: Path, text: str | None, sentence: s
         open_study(tmp_path)
 
 
-def test_a_folder_that_cannot_be_written(tmp_path: Path, specs: Specs, facts: StudyFacts) -> None:
+def test_a_folder_that_cannot_be_written(tmp_path: Path, specs: Specs, plan: StudyPlan) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(UsageError, match="cannot be written"):
-        create_study(tmp_path / "file" / "study", specs, facts)
+        create_study(tmp_path / "file" / "study", plan, specs)
 
 
-def test_names_with_quotes_and_newlines_are_read_back(tmp_path: Path, specs: Specs, facts: StudyFacts) -> None:
-    odd = replace(facts, name='a "quoted"\nname with é')
-    create_study(tmp_path, specs, odd)
-    create_study(tmp_path, specs, odd)  # would be refused if the name came back changed
+def test_names_with_quotes_and_newlines_are_read_back(tmp_path: Path, specs: Specs, plan: StudyPlan) -> None:
+    odd = replace(plan, name='a "quoted"\nname with é')
+    create_study(tmp_path, odd, specs)
+    create_study(tmp_path, odd, specs)  # would be refused if the name came back changed
 
 
 def run_with(study: Study, spec: RunSpec, **files: str) -> State:
@@ -158,8 +158,8 @@ def test_predicted_seconds_follow_the_measured_runs() -> None:
         assert seconds / sum(predicted) == pytest.approx(share / sum(measured.values()), rel=0.3)
 
 
-def test_a_noise_that_is_no_number_is_named(tmp_path: Path, specs: Specs, facts: StudyFacts) -> None:
-    study = create_study(tmp_path, specs, facts)
+def test_a_noise_that_is_no_number_is_named(tmp_path: Path, specs: Specs, plan: StudyPlan) -> None:
+    study = create_study(tmp_path, plan, specs)
     (study.run_folder(specs[0].run_id) / "result.json").write_text("{}")
     text = (tmp_path / "study.toml").read_text()
     (tmp_path / "study.toml").write_text(text.replace("loss_noise = 0.013", 'loss_noise = "a"'))

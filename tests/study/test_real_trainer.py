@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from isoflop.study import State, Study, StudyFacts, create_study, run_specs
+from isoflop.study import RunPlan, State, Study, StudyPlan, create_study, run_specs
 from isoflop.sweeps.design import Cell
 from isoflop.sweeps.recipe import SMALL_BYTES
 
@@ -36,9 +36,9 @@ SUPERVISOR = """
 import sys
 from pathlib import Path
 from isoflop.executors import LocalExecutor
-from isoflop.study import open_study, run_study
+from isoflop.study import Trainer, open_study, run_study
 with LocalExecutor(workers=2) as executor:
-    run_study(open_study(Path(sys.argv[1])), executor, command=(sys.executable, "-c", sys.argv[2]))
+    run_study(open_study(Path(sys.argv[1])), executor, trainer=Trainer((sys.executable, "-c", sys.argv[2])))
 """
 
 
@@ -58,7 +58,9 @@ def make_study(folder: Path, text: Path) -> Study:
 
     corpus = build_corpus(folder / "corpus", text)
     specs = run_specs(RECIPE, CELLS, seed=0, corpus_digest=corpus.digest)
-    return create_study(folder, specs, StudyFacts("tiny", RECIPE.name, 0, corpus.digest, RECIPE.seed_noise))
+    runs = tuple(RunPlan(width=cell.width, budget=cell.budget) for cell in CELLS)
+    plan = StudyPlan("tiny", SMALL_BYTES.name, runs, loss_noise=RECIPE.seed_noise, corpus_digest=corpus.digest)
+    return create_study(folder, plan, specs)
 
 
 def supervisor(study: Study) -> subprocess.Popen[bytes]:

@@ -16,12 +16,11 @@ import pytest
 
 from isoflop.errors import RunsFailed, UsageError
 from isoflop.executors import LocalExecutor
-from isoflop.study import RunState, State, Study, predicted_seconds, run_study, time_left
+from isoflop.study import RunState, State, Study, Trainer, predicted_seconds, run_study, time_left
 from isoflop.study._states import SECONDS_BESIDE_STEPS
 from isoflop.training.spec import RunSpec
 
 Specs = tuple[RunSpec, ...]
-Command = tuple[str, ...]
 MakeStudy = Callable[..., Study]
 Starts = Callable[[Study], list[tuple[str, int, int]]]
 
@@ -30,25 +29,25 @@ import sys
 from pathlib import Path
 from isoflop.errors import IsoflopError
 from isoflop.executors import LocalExecutor
-from isoflop.study import open_study, run_study
+from isoflop.study import Trainer, open_study, run_study
 try:
     with LocalExecutor(workers=2) as executor:
-        run_study(open_study(Path(sys.argv[1])), executor, command=sys.argv[2:])
+        run_study(open_study(Path(sys.argv[1])), executor, trainer=Trainer(tuple(sys.argv[2:])))
 except IsoflopError as error:
     print(error, file=sys.stderr)
     sys.exit(error.exit_code)
 """
 
 
-def supervisor(study: Study, command: Command) -> subprocess.Popen[str]:
+def supervisor(study: Study, trainer: Trainer) -> subprocess.Popen[str]:
     """``run_study`` in a process of its own."""
-    arguments = [sys.executable, "-c", SUPERVISOR, str(study.folder), *command]
+    arguments = [sys.executable, "-c", SUPERVISOR, str(study.folder), *trainer.command]
     return subprocess.Popen(arguments, stderr=subprocess.PIPE, text=True, start_new_session=True)
 
 
-def finish(study: Study, command: Command) -> tuple[RunState, ...]:
+def finish(study: Study, trainer: Trainer) -> tuple[RunState, ...]:
     with LocalExecutor(workers=2) as executor:
-        return run_study(study, executor, command=command)
+        return run_study(study, executor, trainer=trainer)
 
 
 def wait_until(condition: Callable[[], object], patience_seconds: float = 30.0) -> None:
@@ -71,18 +70,18 @@ def alive(pid: int) -> bool:
 
 
 def test_all_runs_are_trained_the_longest_first(
-    make_study: MakeStudy, specs: Specs, fake_trainer: Command, starts: Starts
+    make_study: MakeStudy, specs: Specs, fake_trainer: Trainer, starts: Starts
 ) -> None:
     study = make_study()
     with LocalExecutor(workers=1) as executor:
-        states = run_study(study, executor, command=fake_trainer)
+        states = run_study(study, executor, trainer=fake_trainer)
     assert [state.state for state in states] == [State.DONE] * 6
     assert [state.loss for state in states] == [1 + 1 / spec.shape.d_model for spec in specs]
     longest_first = sorted(specs, key=predicted_seconds, reverse=True)
     assert starts(study) == [(spec.run_id, 1, 0) for spec in longest_first]
 
 
-def test_a_finished_study_starts_nothing(make_study: MakeStudy, fake_trainer: Command, starts: Starts) -> None:
+def test_a_finished_study_starts_nothing(make_study: MakeStudy, fake_trainer: Trainer, starts: Starts) -> None:
     study = make_study()
     first = finish(study, fake_trainer)
     before = starts(study)
@@ -91,21 +90,21 @@ def test_a_finished_study_starts_nothing(make_study: MakeStudy, fake_trainer: Co
 
 
 def test_only_the_named_runs_are_seen_to(
-    make_study: MakeStudy, specs: Specs, fake_trainer: Command, starts: Starts
+    make_study: MakeStudy, specs: Specs, fake_trainer: Trainer, starts: Starts
 ) -> None:
     study = make_study(crash=[specs[0].run_id])
     named = [specs[1].run_id, specs[4].run_id]
     with LocalExecutor(workers=2) as executor:
-        states = run_study(study, executor, runs=named, command=fake_trainer)
+        states = run_study(study, executor, runs=named, trainer=fake_trainer)
     assert [(state.run_id, state.state) for state in states] == [(run_id, State.DONE) for run_id in named]
     assert {run_id for run_id, _, _ in starts(study)} == set(named)
 
 
-def test_progress_shows_runs_begin_and_end(make_study: MakeStudy, fake_trainer: Command) -> None:
+def test_progress_shows_runs_begin_and_end(make_study: MakeStudy, fake_trainer: Trainer) -> None:
     study = make_study(seconds_per_step=0.005)
     seen: list[tuple[RunState, ...]] = []
     with LocalExecutor(workers=2) as executor:
-        states = run_study(study, executor, on_progress=seen.append, command=fake_trainer)
+        states = run_study(study, executor, on_progress=seen.append, trainer=fake_trainer)
     assert seen[-1] == states
     running = [sum(state.state is State.RUNNING for state in snapshot) for snapshot in seen]
     assert max(running) == 2
@@ -115,7 +114,7 @@ def test_progress_shows_runs_begin_and_end(make_study: MakeStudy, fake_trainer: 
 
 
 def test_a_crash_is_named_kept_apart_and_tried_again(
-    make_study: MakeStudy, specs: Specs, fake_trainer: Command, starts: Starts
+    make_study: MakeStudy, specs: Specs, fake_trainer: Trainer, starts: Starts
 ) -> None:
     crashing, killed = specs[1].run_id, specs[3].run_id
     study = make_study(crash=[crashing], kill=[killed])
@@ -124,9 +123,12 @@ def test_a_crash_is_named_kept_apart_and_tried_again(
     sentence = str(caught.value)
     assert sentence.startswith("2 of 6 runs failed: ")
     assert f"{crashing} (ValueError: the fake trainer was told to crash)" in sentence
-    assert f"{killed} (killed by signal 9)" in sentence
+    assert f"{killed} (killed by signal 9 (SIGKILL" in sentence
     assert [state.state for state in study.states()].count(State.DONE) == 4
-    assert {s.run_id for s in study.states() if s.state is State.FAILED} == {crashing, killed}
+    assert {s.run_id: s.state for s in study.states() if s.state.has_failed} == {
+        crashing: State.FAILED,
+        killed: State.KILLED,
+    }
 
     states = finish(study, fake_trainer)
     assert {state.state for state in states} == {State.DONE}
@@ -134,7 +136,7 @@ def test_a_crash_is_named_kept_apart_and_tried_again(
 
 
 def test_a_run_stopped_from_outside_is_named_and_goes_on(
-    make_study: MakeStudy, specs: Specs, fake_trainer: Command, starts: Starts
+    make_study: MakeStudy, specs: Specs, fake_trainer: Trainer, starts: Starts
 ) -> None:
     study = make_study(stop=[specs[0].run_id])
     with pytest.raises(RunsFailed, match=rf"1 of 6 runs failed: {specs[0].run_id} \(stopped from outside\)"):
@@ -148,11 +150,11 @@ def test_a_run_stopped_from_outside_is_named_and_goes_on(
 def test_a_trainer_that_leaves_no_result_has_failed(make_study: MakeStudy) -> None:
     study = make_study()
     with pytest.raises(RunsFailed, match=r"6 of 6 runs failed: .*it ended without a result\), 3 more;"):
-        finish(study, (sys.executable, "-c", "pass"))
+        finish(study, Trainer((sys.executable, "-c", "pass")))
 
 
 def test_ctrl_c_keeps_the_state_and_the_same_command_goes_on(
-    make_study: MakeStudy, fake_trainer: Command, starts: Starts
+    make_study: MakeStudy, fake_trainer: Trainer, starts: Starts
 ) -> None:
     study = make_study(seconds_per_step=0.01)
     process = supervisor(study, fake_trainer)
@@ -181,7 +183,7 @@ def test_ctrl_c_keeps_the_state_and_the_same_command_goes_on(
 
 
 def test_kill_9_of_the_supervisor_frees_the_lock_and_its_orphans_end(
-    make_study: MakeStudy, fake_trainer: Command, starts: Starts
+    make_study: MakeStudy, fake_trainer: Trainer, starts: Starts
 ) -> None:
     study = make_study(seconds_per_step=0.01)
     process = supervisor(study, fake_trainer)
@@ -197,14 +199,14 @@ def test_kill_9_of_the_supervisor_frees_the_lock_and_its_orphans_end(
 
 
 def test_an_orphan_is_fenced_off_by_the_next_attempt(
-    make_study: MakeStudy, specs: Specs, fake_trainer: Command
+    make_study: MakeStudy, specs: Specs, fake_trainer: Trainer
 ) -> None:
     """An attempt that outlives its supervisor (on a cluster it may) must not publish after its successor began."""
     study = make_study(seconds_per_step=0.01)
     slow = study.run_folder(specs[0].run_id)
     (slow / "attempts").mkdir()
     (slow / "attempts" / "0001.json").write_text("{}")
-    orphan = subprocess.Popen([*fake_trainer, str(slow), "--attempt", "1"])
+    orphan = subprocess.Popen([*fake_trainer.command, str(slow), "--attempt", "1"])
     wait_until((slow / "metrics.jsonl").exists)
     states = finish(study, fake_trainer)
     assert orphan.wait(timeout=10) == 75
@@ -212,7 +214,7 @@ def test_an_orphan_is_fenced_off_by_the_next_attempt(
     assert json.loads((slow / "result.json").read_text())["attempt"] == 2
 
 
-def test_a_second_supervisor_is_refused(make_study: MakeStudy, fake_trainer: Command) -> None:
+def test_a_second_supervisor_is_refused(make_study: MakeStudy, fake_trainer: Trainer) -> None:
     study = make_study(seconds_per_step=0.05)
     process = supervisor(study, fake_trainer)
     wait_until(lambda: list(study.runs_folder.glob("*/metrics.jsonl")))
@@ -224,10 +226,10 @@ def test_a_second_supervisor_is_refused(make_study: MakeStudy, fake_trainer: Com
     assert State.RUNNING not in {state.state for state in study.states()}
 
 
-def test_jobs_do_not_inherit_the_lock(make_study: MakeStudy, specs: Specs, fake_trainer: Command) -> None:
+def test_jobs_do_not_inherit_the_lock(make_study: MakeStudy, specs: Specs, fake_trainer: Trainer) -> None:
     """A job that ignores its supervisor's death must not keep the study locked."""
     study = make_study()
-    sleeper = (sys.executable, "-c", "import os, time; print(os.getpid(), flush=True); time.sleep(60)")
+    sleeper = Trainer((sys.executable, "-c", "import os, time; print(os.getpid(), flush=True); time.sleep(60)"))
     process = supervisor(study, sleeper)
     log = study.run_folder(max(specs, key=predicted_seconds).run_id) / "stdout.log"
     wait_until(lambda: log.exists() and log.read_text())

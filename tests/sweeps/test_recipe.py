@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from isoflop import laws
 from isoflop.accounting.params import count_params
 from isoflop.errors import UsageError
-from isoflop.sweeps.recipe import SMALL_BYTES, width_for_params
+from isoflop.sweeps.recipe import LLAMA_STEP_LAW, SMALL_BYTES, recipe, width_for_params
 
 
 def test_shapes_are_those_of_the_measured_runs() -> None:
@@ -33,8 +34,8 @@ def test_other_widths_are_refused_by_name(width: int) -> None:
 
 
 def test_learning_rate_and_schedule() -> None:
-    assert SMALL_BYTES.learning_rate(64) == pytest.approx(3e-3)
-    assert SMALL_BYTES.learning_rate(32) == pytest.approx(6e-3)
+    assert SMALL_BYTES.learning_rate.at(params=1e5, tokens=1e6, width=64) == pytest.approx(3e-3)
+    assert SMALL_BYTES.learning_rate.at(params=1e5, tokens=1e6, width=32) == pytest.approx(6e-3)
     assert [SMALL_BYTES.warmup_steps(steps) for steps in (100, 1870, 18699)] == [10, 93, 200]
     assert SMALL_BYTES.decay_steps(1870) == 374
     shortest = SMALL_BYTES.minimum_steps
@@ -60,3 +61,28 @@ def test_expected_minima_are_within_a_few_percent_of_the_measured_ones() -> None
     # Two minima that the line was not drawn through, between those three.
     assert SMALL_BYTES.expected_optimum(2.7e11) == pytest.approx(22.7e3, rel=0.06)
     assert SMALL_BYTES.expected_optimum(9e11) == pytest.approx(44.5e3, rel=0.06)
+
+
+def test_the_second_recipe_is_the_catalogues_step_law() -> None:
+    rule = laws.entry("steplaw2025")
+    at = {"params": 1e9, "tokens": 1e11}
+    published = {name: float(value) for name, value in rule.predict(**at).items()}
+    assert LLAMA_STEP_LAW.learning_rate.at(**at, width=2048) == pytest.approx(published["learning_rate"])
+    assert LLAMA_STEP_LAW.batch_windows(**at, width=2048) == round(published["batch_tokens"] / 2048)
+
+
+def test_a_changed_recipe_says_so_and_refuses_what_it_does_not_know() -> None:
+    changed = recipe("small-bytes-v1", {"batch": 1024, "learning_rate": {"coefficient": 0.1, "width": -0.5}})
+    assert changed.batch_windows(params=1e5, tokens=1e6, width=64) == 8
+    assert changed.learning_rate.at(params=1e5, tokens=1e6, width=64) == pytest.approx(0.1 / 8)
+    assert changed.name.startswith("small-bytes-v1 (batch 1024, ")
+    for change, sentence in (
+        ({"bach": 2}, "did you mean 'batch'"),
+        ({"batch": "many"}, "give a number, or a table"),
+        ({"schedule": 3}, "schedule is changed to 3"),
+        ({"name": "mine"}, "no field of a recipe called 'name'"),
+    ):
+        with pytest.raises(UsageError, match=sentence):
+            recipe("small-bytes-v1", change)
+    with pytest.raises(UsageError, match="did you mean 'small-bytes-v1'"):
+        recipe("small-byte-v1")

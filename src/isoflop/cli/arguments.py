@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Collection, Sequence
 from typing import Any
@@ -39,3 +40,8 @@ def reworded(error: Any, words: Sequence[str], commands: Collection[str]) -> str
     named = [word for word in words if word in commands][:1]
     path = error.ctx.command_path if error.ctx else " ".join(["isoflop", *named])
     return f"{said.rstrip('.')} (see {path} --help)."
+
+
+def cores() -> int:
+    """The cores that this process may use, which in a container are fewer than the machine's."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

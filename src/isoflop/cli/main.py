@@ -31,9 +31,12 @@ class Commands(TyperGroup):
 
 
 def _load(name: str) -> Any:
-    """The real command: the function of that name in the module of that name."""
+    """The real command: what has that name in the module of that name."""
+    found = getattr(import_module(f"isoflop.cli.{name}"), name)
+    if isinstance(found, typer.Typer):  # a command of commands, such as sweep
+        return typer.main.get_command(found)
     app = typer.Typer(add_completion=False, rich_markup_mode=None)
-    app.command(name)(getattr(import_module(f"isoflop.cli.{name}"), name))
+    app.command(name)(found)
     return typer.main.get_command(app)
 
 

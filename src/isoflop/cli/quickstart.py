@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json as json_module
-import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from isoflop import quickstart as loop
+from isoflop.cli.arguments import cores
 from isoflop.cli.findings import as_dict, as_text
 from isoflop.cli.progress import watch
 from isoflop.errors import DataError, UsageError
@@ -50,7 +50,7 @@ def quickstart(
         widths=None if widths is None else _widths(widths),
         text=text,
         seed=seed,
-        workers=_cores() if workers is None else workers,
+        workers=cores() if workers is None else workers,
         verify=verify,
     )
     with watch(wanted.workers, loop.expected_forecast(wanted)) as on_progress:
@@ -68,8 +68,3 @@ def _widths(text: str) -> tuple[int, ...]:
         return tuple(int(part) for part in text.split(","))
     except ValueError:
         raise UsageError(f"--widths {text!r} is not a list of whole numbers; write it as in 16,24,32.") from None
-
-
-def _cores() -> int:
-    """The cores that this process may use, which in a container are fewer than the machine's."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -15,6 +15,7 @@ from typing import Self
 
 from isoflop.errors import UsageError
 from isoflop.executors._executor import STDERR, STDOUT, Job, JobReport, Status
+from isoflop.executors._orphan import end_orphan, note_process
 
 GRACE_SECONDS = 10.0
 """What a job gets between SIGTERM and SIGKILL: time for one checkpoint on a slow disk."""
@@ -40,7 +41,8 @@ class LocalExecutor:
     """Runs at most ``workers`` jobs at a time, each a single-threaded process, in the order of submission.
 
     A job leads a session of its own, so that Ctrl-C in the terminal reaches the supervisor alone, which
-    then decides. Leaving the ``with`` block cancels what is not finished and waits for it.
+    then decides. Leaving the ``with`` block cancels what is not finished and waits for it. A job that outlived a
+    supervisor that was killed is ended before another is started in its folder.
 
     >>> import sys, tempfile
     >>> job = Job("hello", 1, (sys.executable, "-c", "print('hello')"), Path(tempfile.mkdtemp()))
@@ -66,7 +68,7 @@ class LocalExecutor:
         key = (job.id, job.attempt)
         if key not in self._entries:
             entry = self._entries[key] = _Entry(job)
-            self._threads.submit(_run, entry).add_done_callback(partial(_settle, entry))
+            self._threads.submit(_run, entry, self._grace_seconds).add_done_callback(partial(_settle, entry))
 
     def status(self, job: Job) -> JobReport:
         return self._entries[job.id, job.attempt].report
@@ -100,12 +102,12 @@ class LocalExecutor:
         self.close()
 
 
-def _run(entry: _Entry) -> None:
+def _run(entry: _Entry, grace_seconds: float) -> None:
     """Start the job, wait for its end without polling, and put down how it ended. Runs in a pool thread."""
     stderr = entry.job.folder / STDERR
     written_before = stderr.stat().st_size if stderr.exists() else 0
     try:
-        process = _start(entry)
+        process = _start(entry, grace_seconds)
     except OSError as error:
         entry.report = JobReport(Status.FAILED, stderr_tail=f"cannot start {entry.job.command[0]}: {error}")
         return
@@ -126,9 +128,10 @@ def _settle(entry: _Entry, thread: Future[None]) -> None:
             entry.report = JobReport(Status.FAILED, stderr_tail=f"{type(crash).__name__}: {crash}")
 
 
-def _start(entry: _Entry) -> subprocess.Popen[bytes] | None:
+def _start(entry: _Entry, grace_seconds: float) -> subprocess.Popen[bytes] | None:
     """The job's process, or None when it was cancelled while it waited."""
     folder = entry.job.folder
+    end_orphan(folder, grace_seconds)
     with entry.lock:
         if entry.cancelled:
             return None
@@ -142,6 +145,7 @@ def _start(entry: _Entry) -> subprocess.Popen[bytes] | None:
                 stderr=stderr,
                 start_new_session=True,
             )
+            note_process(folder, entry.process.pid)
         entry.report = JobReport(Status.RUNNING)
         return entry.process
 

@@ -25,6 +25,7 @@ RowNumbers = NDArray[np.int64]
 REQUIRED = ("params", "tokens", "loss")
 OPTIONAL = ("budget", "loss_noise")
 """Columns that a fit reads where a table has them; a column of blanks is none."""
+PROBE = "a probe of the learning rate, which no fit reads"
 CONVENTIONS: Mapping[str, tuple[str, type[StrEnum]]] = {
     "params": ("params_convention", ParamsConvention),
     "flops": ("flops_convention", FlopsConvention),
@@ -163,15 +164,16 @@ def _no_column(raw: RawTable, name: str, remedy: str) -> str:
 
 def _finished(columns: Mapping[str, Column], rows: RowNumbers) -> tuple[NDArray[np.bool_], tuple[DroppedRun, ...]]:
     """Which rows are finished runs, and a word on each that is not."""
-    if "state" not in columns:
-        return np.ones(rows.shape, dtype=np.bool_), ()
-    done = np.asarray(columns["state"] == "done", dtype=np.bool_)
+    done = np.asarray(columns.get("state", np.full(rows.shape, "done")) == "done", dtype=np.bool_)
+    probes = np.asarray(columns.get("purpose", np.full(rows.shape, "")) == "probe", dtype=np.bool_)
     run_ids = columns.get("run_id", np.full(rows.shape, ""))
-    dropped = tuple(
-        DroppedRun(int(rows[i]), str(run_ids[i]), f"its state is {str(columns['state'][i])!r}, not 'done'")
-        for i in np.flatnonzero(~done)
-    )
-    return done, dropped
+
+    def reason(i: int) -> str:
+        return PROBE if done[i] else f"its state is {str(columns['state'][i])!r}, not 'done'"
+
+    kept = done & ~probes
+    dropped = tuple(DroppedRun(int(rows[i]), str(run_ids[i]), reason(int(i))) for i in np.flatnonzero(~kept))
+    return kept, dropped
 
 
 def _nothing_left(raw: RawTable, dropped: tuple[DroppedRun, ...], where: str | None) -> str:

@@ -4,32 +4,58 @@ This is the only place where design, recipe, executor and run folders meet.
 
 >>> import tempfile
 >>> from pathlib import Path
->>> from isoflop.sweeps.design import isoflop_grid
->>> from isoflop.sweeps.recipe import SMALL_BYTES
->>> specs = run_specs(SMALL_BYTES, isoflop_grid(SMALL_BYTES, [5e11]), seed=0, corpus_digest="c0ffee")
->>> facts = StudyFacts("mine", SMALL_BYTES.name, seed=0, corpus_digest="c0ffee", loss_noise=SMALL_BYTES.seed_noise)
->>> study = create_study(Path(tempfile.mkdtemp()), specs, facts)
+>>> plan = StudyPlan("mine", "small-bytes-v1", (RunPlan(width=32, budget=5e11),))
+>>> study = create_study(Path(tempfile.mkdtemp()), plan, planned_specs(plan, {"corpus": "c0ffee"}))
 >>> {str(state.state) for state in study.states()}
 {'pending'}
 """
 
-from isoflop.study._folder import Study, StudyFacts, create_study, open_study
-from isoflop.study._run import TRAINER, Progress, run_study
-from isoflop.study._specs import predicted_seconds, run_spec, run_specs
+from isoflop.study._folder import Study, create_study, open_study
+from isoflop.study._init import init_study, preview
+from isoflop.study._orders import cancel, retry
+from isoflop.study._plan import STUDY, CorpusPlan, RunPlan, StudyPlan, TrainerPlan, plan_to_toml, read_plan
+from isoflop.study._price import Preview, Priced, price
+from isoflop.study._protocol import Check, protocol
+from isoflop.study._run import Manner, Progress, run_study
+from isoflop.study._specs import planned_specs, predicted_seconds, run_spec, run_specs
+from isoflop.study._standing import Standing, standing
 from isoflop.study._states import RunState, State, time_left
+from isoflop.study._trainer import PLACEHOLDERS, Trainer, own_trainer, trainer_of
 
 __all__ = [
-    "TRAINER",
+    "PLACEHOLDERS",
+    "STUDY",
+    "Check",
+    "CorpusPlan",
+    "Manner",
+    "Preview",
+    "Priced",
     "Progress",
+    "RunPlan",
     "RunState",
+    "Standing",
     "State",
     "Study",
-    "StudyFacts",
+    "StudyPlan",
+    "Trainer",
+    "TrainerPlan",
+    "cancel",
     "create_study",
+    "init_study",
     "open_study",
+    "own_trainer",
+    "plan_to_toml",
+    "planned_specs",
     "predicted_seconds",
+    "preview",
+    "price",
+    "protocol",
+    "read_plan",
+    "retry",
     "run_spec",
     "run_specs",
     "run_study",
+    "standing",
     "time_left",
+    "trainer_of",
 ]

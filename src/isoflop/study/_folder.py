@@ -3,35 +3,16 @@
 from __future__ import annotations
 
 import json
-import tomllib
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
 
-from isoflop.errors import UsageError
+from isoflop.errors import UnknownName, UsageError
 from isoflop.files import write_atomic
 from isoflop.study._lock import is_supervised
+from isoflop.study._plan import STUDY, RunPlan, StudyPlan, plan_to_toml, read_plan
 from isoflop.study._states import RunState, read_state
 from isoflop.training.spec import RunSpec, read_spec
-
-SCHEMA = "isoflop.study/1"
-STUDY = "study.toml"
-
-
-@dataclass(frozen=True)
-class StudyFacts:
-    """What holds for every run of a study.
-
-    ``loss_noise`` is the standard deviation of the loss over seeds, in nats per token, that a fit of
-    the runs should reckon with: a study of one seed cannot measure it.
-    """
-
-    name: str
-    recipe: str
-    seed: int
-    corpus_digest: str
-    loss_noise: float
 
 
 @dataclass(frozen=True)
@@ -48,6 +29,10 @@ class Study:
     def corpus_folder(self) -> Path:
         return self.folder / "corpus"
 
+    def plan(self) -> StudyPlan:
+        """What its study.toml says."""
+        return read_plan(self.folder / STUDY)
+
     def run_folder(self, run_id: str) -> Path:
         return self.runs_folder / run_id
 
@@ -56,7 +41,9 @@ class Study:
         folder = self.run_folder(spec.run_id)
         if (folder / "spec.json").exists():
             if read_spec(folder).digest() != spec.digest():
-                raise UsageError(f"{folder / 'spec.json'} describes another training than this design does; remove it.")
+                raise UsageError(
+                    f"{folder / 'spec.json'} describes another training than this design does; remove that folder."
+                )
             return
         folder.mkdir(parents=True, exist_ok=True)
         write_atomic(folder / "spec.json", json.dumps(spec.to_dict(), indent=1) + "\n")
@@ -71,21 +58,31 @@ class Study:
         supervised = is_supervised(self.folder)
         return tuple(read_state(self.run_folder(spec.run_id), spec, supervised=supervised) for spec in self.specs())
 
+    def chosen(self, names: Sequence[str]) -> tuple[str, ...]:
+        """The ids of the runs that are named, by a whole id or the beginning of one; UnknownName for a name of none."""
+        known = [spec.run_id for spec in self.specs()]
+        chosen: list[str] = []
+        for name in names:
+            found = [run_id for run_id in known if run_id == name or run_id.startswith(name)]
+            if not found:
+                raise UnknownName(f"{self.folder} has no run called {name!r}; isoflop sweep status --runs lists them.")
+            chosen += found
+        return tuple(dict.fromkeys(chosen))
 
-def create_study(folder: Path, specs: Sequence[RunSpec], facts: StudyFacts) -> Study:
-    """Write down the design and the spec of every run.
 
-    Repeating it with the same design only fills in what a kill left out; with another design it is a
-    UsageError that says what differs. ``study.toml`` records the design; later runs (``Study.add``)
+def create_study(folder: Path, plan: StudyPlan, specs: Sequence[RunSpec]) -> Study:
+    """Write down the plan, and the spec of every run.
+
+    Repeating it with the same plan only fills in what a kill left out; with another plan it is a
+    UsageError that says what differs. ``study.toml`` records the plan; later runs (``Study.add``)
     are in their folders alone.
     """
-    design = _design(specs, facts)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if (folder / STUDY).exists():
-            _refuse_another(folder, design)
+            _refuse_another(folder, plan)
         else:
-            write_atomic(folder / STUDY, _to_toml(design))
+            write_atomic(folder / STUDY, plan_to_toml(plan))
         study = Study(folder)
         for spec in specs:
             study.add(spec)
@@ -94,56 +91,34 @@ def create_study(folder: Path, specs: Sequence[RunSpec], facts: StudyFacts) -> S
     return study
 
 
-def open_study(folder: Path) -> Study:
-    """The study in ``folder``; UsageError when there is none."""
+def open_study(path: Path) -> Study:
+    """The study in a folder, or that of a study.toml; UsageError when there is none."""
+    folder = path.parent if path.name == STUDY else path
     if not (folder / STUDY).is_file():
         raise UsageError(f"{folder} holds no study: there is no {STUDY} in it.")
-    _read_design(folder)
-    return Study(folder)
+    study = Study(folder)
+    study.plan()
+    return study
 
 
-def _design(specs: Iterable[RunSpec], facts: StudyFacts) -> dict[str, Any]:
-    cells = [{"run_id": spec.run_id, "budget": spec.budget, "width": spec.shape.d_model} for spec in specs]
-    cells.sort(key=lambda cell: (cell["budget"], cell["width"], cell["run_id"]))
-    return {"schema": SCHEMA, **asdict(facts), "cells": cells}
-
-
-def _to_toml(design: dict[str, Any]) -> str:
-    """TOML for this one schema; a JSON string or number is a TOML one too."""
-
-    def lines(table: dict[str, Any]) -> str:
-        return "".join(f"{key} = {json.dumps(value, ensure_ascii=False)}\n" for key, value in table.items())
-
-    head = {key: value for key, value in design.items() if key != "cells"}
-    return lines(head) + "".join(f"\n[[cells]]\n{lines(cell)}" for cell in design["cells"])
-
-
-def _read_design(folder: Path) -> dict[str, Any]:
-    try:
-        design = tomllib.loads((folder / STUDY).read_text(encoding="utf-8"))
-    except tomllib.TOMLDecodeError as error:
-        raise UsageError(f"{folder / STUDY} is no TOML: {error}.") from None
-    if design.get("schema") != SCHEMA:
-        raise UsageError(f"{folder / STUDY} says schema {design.get('schema')!r}; this isoflop reads {SCHEMA!r}.")
-    return design
-
-
-def _refuse_another(folder: Path, design: dict[str, Any]) -> None:
-    there = _read_design(folder)
+def _refuse_another(folder: Path, plan: StudyPlan) -> None:
+    there = read_plan(folder / STUDY)
+    # Where the text is pinned by its digest, it does not matter what the folder it came from is called.
+    alike = ("runs", "corpora") if plan.corpus_digest else ("runs",)
     clauses = [
-        f"{key} is {there.get(key)!r} there and {value!r} here"
-        for key, value in design.items()
-        if key != "cells" and there.get(key) != value
+        f"{field.name} is {getattr(there, field.name)!r} there and {getattr(plan, field.name)!r} here"
+        for field in fields(StudyPlan)
+        if field.name not in alike and getattr(there, field.name) != getattr(plan, field.name)
     ]
-    if not clauses and there.get("cells") != design["cells"]:
-        clauses = [f"its grid is {_grid(there.get('cells', []))} there and {_grid(design['cells'])} here"]
+    if not clauses and set(map(repr, there.runs)) != set(map(repr, plan.runs)):
+        clauses = [f"its grid is {_grid(there.runs)} there and {_grid(plan.runs)} here"]
     if clauses:
         raise UsageError(f"{folder} holds another study: {'; '.join(clauses)}; choose another --out.")
 
 
-def _grid(cells: Iterable[dict[str, Any]]) -> str:
+def _grid(runs: Iterable[RunPlan]) -> str:
     """A grid in a few words: each budget with its widths."""
     widths: dict[float, list[str]] = {}
-    for cell in cells:
-        widths.setdefault(cell["budget"], []).append(str(cell["width"]))
+    for run in runs:
+        widths.setdefault(run.budget or 0.0, []).append(str(run.width))
     return ", ".join(f"{budget:.3g} at widths {' '.join(some)}" for budget, some in widths.items())

@@ -5,30 +5,44 @@ from __future__ import annotations
 import json
 import os
 import socket
-import sys
 import time
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from isoflop.errors import Interrupted, RunsFailed
 from isoflop.executors import Executor, Job, JobReport, Status
 from isoflop.files import write_atomic
+from isoflop.study._failure import failure_of
 from isoflop.study._folder import Study
 from isoflop.study._lock import supervise
 from isoflop.study._specs import predicted_seconds
-from isoflop.study._states import FAILURE, RESULT, RunState, State, read_state
-from isoflop.training.spec import ATTEMPTS, newest_attempt
-
-TRAINER = (sys.executable, "-m", "isoflop.training")
-"""The command that trains a run; the run's folder, ``--attempt N`` and ``--parent PID`` are appended."""
+from isoflop.study._states import CANCELLED, FAILURE, RESULT, RunState, State, read_state
+from isoflop.study._trainer import BUILT_IN, Trainer, complete, planned_facts
+from isoflop.training.spec import ATTEMPTS, RunSpec, branch_file, newest_attempt
 
 _POLL_SECONDS = 0.1
+_SECONDS_BETWEEN_LOOKS = 2.0
+"""How often the folders of all runs under way are searched for a word from ``isoflop sweep cancel``."""
 _STOPPED_CODE = 75
 """EX_TEMPFAIL: the trainer was stopped after a checkpoint, and the next attempt goes on from there."""
 
 Progress = Callable[[tuple[RunState, ...]], None]
+
+
+@dataclass(frozen=True)
+class Manner:
+    """How a study is run: whether runs that failed before are tried again, whether the first that fails ends it, and
+    what to say that tries them again."""
+
+    retry: bool = True
+    fail_fast: bool = False
+    timeout_hours: float | None = None
+    again: str = "the same command tries these again"
+
+
+AS_USUAL = Manner()
 
 
 def run_study(
@@ -37,7 +51,8 @@ def run_study(
     *,
     runs: Collection[str] | None = None,
     on_progress: Progress | None = None,
-    command: Sequence[str] = TRAINER,
+    trainer: Trainer = BUILT_IN,
+    manner: Manner = AS_USUAL,
 ) -> tuple[RunState, ...]:
     """Train every run that has no result, the longest first, and return where the runs stand.
 
@@ -47,7 +62,7 @@ def run_study(
     Either way the next call goes on. UsageError when another process runs this study.
     """
     with supervise(study.folder):
-        watch = _Watch(study, executor, tuple(command), runs)
+        watch = _Watch(study, executor, trainer, manner, runs)
         try:
             watch.submit()
             if on_progress:
@@ -55,6 +70,9 @@ def run_study(
             while watch.refresh():
                 if on_progress:
                     on_progress(watch.states())
+                if manner.fail_fast and watch.has_failed:
+                    watch.stop()
+                    break
                 time.sleep(_POLL_SECONDS)
         except KeyboardInterrupt:
             watch.stop()
@@ -66,7 +84,7 @@ def run_study(
     states = watch.states()
     if on_progress:
         on_progress(states)
-    _raise_for_unfinished(states)
+    _raise_for_unfinished(states, manner)
     return states
 
 
@@ -77,62 +95,146 @@ class _Watch:
     """
 
     def __init__(
-        self, study: Study, executor: Executor, command: tuple[str, ...], runs: Collection[str] | None
+        self, study: Study, executor: Executor, trainer: Trainer, manner: Manner, runs: Collection[str] | None
     ) -> None:
         self._study = study
         self._executor = executor
-        self._command = command
+        self._trainer = trainer
+        self._manner = manner
         self._states = {state.run_id: state for state in study.states() if runs is None or state.run_id in runs}
         self._jobs: dict[str, Job] = {}
+        self._waiting: dict[str, RunSpec] = {}
+        self._since: dict[str, float] = {}
+        self._timed_out: set[str] = set()
+        self._looked = time.monotonic()
+        self.has_failed = False
 
     def states(self) -> tuple[RunState, ...]:
         return tuple(self._states.values())
 
     def submit(self) -> None:
-        unfinished = [state.spec for state in self._states.values() if not state.state.is_finished]
+        """Submit what is to be done; a branch waits until its trunk has come to where it leaves."""
+        for state in self.states():
+            if self._trainer.is_own and not state.state.is_finished:
+                self._settle_bare(state)
+        unfinished = [state.spec for state in self._states.values() if self._is_wanted(state)]
         for spec in sorted(unfinished, key=predicted_seconds, reverse=True):
-            job = self._job(spec.run_id)
-            self._jobs[spec.run_id] = job
-            self._executor.submit(job)
-            self._states[spec.run_id] = replace(self._states[spec.run_id], state=State.PENDING, reason="")
+            self._waiting[spec.run_id] = spec
+            self._set(spec.run_id, State.WAITING if spec.branch else State.PENDING)
+        self._submit_ready()
 
     def refresh(self) -> bool:
         """Read again what may have changed; whether any job is still to end."""
+        self._look_for_cancellations()
         for run_id, job in list(self._jobs.items()):
             report = self._executor.status(job)
             if report.status is Status.QUEUED:
                 continue
             if report.status.is_final:
                 del self._jobs[run_id]
+            else:
+                self._watch_the_clock(job)
             self._states[run_id] = self._state(job, report)
+            self.has_failed |= self._states[run_id].state.has_failed
+        self._submit_ready()
         return bool(self._jobs)
 
     def stop(self) -> None:
         """Cancel all, those that still wait first so that nothing new starts, and see every job end."""
+        self._waiting.clear()
         for job in reversed(self._jobs.values()):
             self._executor.cancel(job)
         while self.refresh():
             time.sleep(_POLL_SECONDS)
 
-    def _job(self, run_id: str) -> Job:
+    def _is_wanted(self, state: RunState) -> bool:
+        if state.state.is_finished or state.state is State.CANCELLED:
+            return False
+        return self._manner.retry or state.state.goes_on
+
+    def _settle_bare(self, state: RunState) -> None:
+        """Complete a result that a command of one's own had written when its supervisor was killed."""
+        folder = self._study.run_folder(state.run_id)
+        if (folder / RESULT).exists() and not complete(folder, state.spec, newest_attempt(folder)):
+            self._states[state.run_id] = read_state(folder, state.spec, supervised=False)
+
+    def _submit_ready(self) -> None:
+        for run_id, spec in list(self._waiting.items()):
+            ready = self._is_ready(spec)
+            if ready is None:
+                continue
+            del self._waiting[run_id]
+            if ready:
+                job = self._job(spec)
+                self._jobs[run_id] = job
+                self._executor.submit(job)
+                self._set(run_id, State.PENDING)
+
+    def _is_ready(self, spec: RunSpec) -> bool | None:
+        """Whether a run can start: None for not yet, False where its trunk has ended without coming there."""
+        if spec.branch is None:
+            return True
+        trunk = spec.branch.trunk
+        if (self._study.run_folder(trunk) / branch_file(spec.branch.step)).exists():
+            return True
+        if trunk in self._jobs or trunk in self._waiting:
+            return None
+        self._set(spec.run_id, State.WAITING, f"its trunk {trunk} has not come to step {spec.branch.step}")
+        return False
+
+    def _set(self, run_id: str, state: State, reason: str = "") -> None:
+        self._states[run_id] = replace(self._states[run_id], state=state, reason=reason)
+
+    def _watch_the_clock(self, job: Job) -> None:
+        """End a job that takes longer than the study allows."""
+        limit, now = self._manner.timeout_hours, time.monotonic()
+        began = self._since.setdefault(job.id, now)
+        if limit is not None and now - began > 3600 * limit and job.id not in self._timed_out:
+            self._timed_out.add(job.id)
+            self._executor.cancel(job)
+
+    def _look_for_cancellations(self) -> None:
+        if time.monotonic() - self._looked < _SECONDS_BETWEEN_LOOKS:
+            return
+        for job in self._jobs.values():
+            if (job.folder / CANCELLED).exists():
+                self._executor.cancel(job)
+        for run_id in [r for r in self._waiting if (self._study.run_folder(r) / CANCELLED).exists()]:
+            del self._waiting[run_id]
+            self._set(run_id, State.CANCELLED)
+        self._looked = time.monotonic()
+
+    def _job(self, spec: RunSpec) -> Job:
         """The next attempt at a run. Its number is what fences off an earlier attempt that still lives."""
-        folder = self._study.run_folder(run_id).absolute()
+        folder = self._study.run_folder(spec.run_id).absolute()
         attempt = _claim_attempt(folder)
-        parent = self._executor.parent_pid
-        ending = () if parent is None else ("--parent", str(parent))
-        return Job(run_id, attempt, (*self._command, str(folder), "--attempt", str(attempt), *ending), folder)
+        words = self._trainer.words(spec, folder, attempt, self._executor.parent_pid)
+        return Job(spec.run_id, attempt, words, folder)
 
     def _state(self, job: Job, report: JobReport) -> RunState:
         """A run's state from its folder, after writing there how its job ended if no result came of it."""
         spec = self._states[job.id].spec
-        failed = report.status in (Status.DONE, Status.FAILED) and report.exit_code != _STOPPED_CODE
-        if failed and not (job.folder / RESULT).exists():
-            reason = _last_words(report)
-            failure = {"attempt": job.attempt, "exit_code": report.exit_code, "reason": reason}
-            write_atomic(job.folder / FAILURE, json.dumps(failure) + "\n")
+        if report.status.is_final:
+            self._record_end(job, spec, report)
         state = read_state(job.folder, spec, supervised=not report.status.is_final)
         begun = state.state is State.PENDING and report.status is Status.RUNNING
         return replace(state, state=State.RUNNING) if begun else state
+
+    def _record_end(self, job: Job, spec: RunSpec, report: JobReport) -> None:
+        lacking = "it ended without a result"
+        if self._trainer.is_own and report.status is Status.DONE:
+            lacking = complete(job.folder, spec, job.attempt)
+            if not lacking:
+                return
+            if (job.folder / RESULT).exists():  # out of the way of readers, and kept for its author to look at
+                (job.folder / RESULT).rename(job.folder / f"refused-{job.attempt:04d}.json")
+        timed_out = job.id in self._timed_out
+        ended = report.status in (Status.DONE, Status.FAILED) and report.exit_code != _STOPPED_CODE
+        if (ended or timed_out) and (self._trainer.is_own or not (job.folder / RESULT).exists()):
+            limit = self._manner.timeout_hours if timed_out else None
+            failure = failure_of(report, lacking, limit)
+            table = {"attempt": job.attempt, "exit_code": report.exit_code, **failure, "planned": planned_facts(spec)}
+            write_atomic(job.folder / FAILURE, json.dumps(table) + "\n")
 
 
 def _claim_attempt(folder: Path) -> int:
@@ -146,27 +248,21 @@ def _claim_attempt(folder: Path) -> int:
     return number
 
 
-def _last_words(report: JobReport) -> str:
-    """Why a job failed: the signal that killed it, or the last line of its stderr (of a traceback, the
-    exception), or else how it exited."""
-    if report.exit_code is not None and report.exit_code < 0:
-        return f"killed by signal {-report.exit_code}"
-    lines = report.stderr_tail.strip().splitlines()
-    if lines:
-        return lines[-1].strip().removeprefix("isoflop: ")
-    if report.status is Status.DONE:
-        return "it ended without a result"
-    return f"exit code {report.exit_code}"
-
-
-def _raise_for_unfinished(states: Sequence[RunState]) -> None:
-    unfinished = [state for state in states if not state.state.is_finished]
+def _raise_for_unfinished(states: Sequence[RunState], manner: Manner) -> None:
+    asked = [state for state in states if state.state is not State.CANCELLED]
+    unfinished = [state for state in asked if not state.state.is_finished]
     if not unfinished:
         return
-    named = [f"{state.run_id} ({state.reason or 'stopped from outside'})" for state in unfinished[:3]]
+    named = [f"{state.run_id} ({_why(state)})" for state in unfinished[:3]]
     if len(unfinished) > 3:
         named.append(f"{len(unfinished) - 3} more")
     raise RunsFailed(
         f"{len(unfinished)} of {len(states)} runs failed: {', '.join(named)}; the other "
-        f"{len(states) - len(unfinished)} are kept, and the same command tries these again."
+        f"{len(states) - len(unfinished)} are kept, and {manner.again}."
     )
+
+
+def _why(state: RunState) -> str:
+    if state.reason:
+        return state.reason
+    return "not begun" if state.state in (State.PENDING, State.WAITING) else "stopped from outside"

@@ -19,6 +19,7 @@ from isoflop.training.spec import RunSpec, newest_attempt
 RESULT = "result.json"
 METRICS = "metrics.jsonl"
 FAILURE = "failure.json"
+CANCELLED = "cancelled.json"
 TRY_AGAIN = "delete it, and the same command trains this run again"
 
 SECONDS_BESIDE_STEPS = 1.5
@@ -37,13 +38,30 @@ class State(StrEnum):
     DIVERGED = "diverged"
     """Finished, with a loss that is no number."""
     FAILED = "failed"
-    """Its newest attempt crashed; the next call tries again."""
+    """Its newest attempt crashed."""
+    OUT_OF_MEMORY = "out_of_memory"
+    KILLED = "killed"
+    """A signal from outside ended it, as that of a machine going down."""
+    TIMED_OUT = "timed_out"
+    CANCELLED = "cancelled"
     STOPPED = "stopped"
     """Begun, and nobody is at it now; the next call goes on from its checkpoint."""
+    WAITING = "waiting"
+    """A branch whose trunk has not come to where it leaves."""
 
     @property
     def is_finished(self) -> bool:
         return self in (State.DONE, State.DIVERGED)
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether it ended without a result, for a reason that trying again may not remove."""
+        return self in (State.FAILED, State.OUT_OF_MEMORY, State.KILLED, State.TIMED_OUT)
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether a study that is run again sees to it without being asked to."""
+        return self in (State.PENDING, State.STOPPED, State.KILLED, State.WAITING, State.RUNNING)
 
 
 @dataclass(frozen=True)
@@ -70,14 +88,21 @@ class RunState:
 
 def read_state(folder: Path, spec: RunSpec, *, supervised: bool) -> RunState:
     """Where the run in ``folder`` stands; ``supervised`` says whether somebody is running the study."""
-    if (result := _read(folder / RESULT)) is not None:
+    if (result := _read(folder / RESULT)) is not None and not is_bare(result):
         return _finished(spec, result, folder / RESULT)
     line = _last_line(folder / METRICS)
+    if (cancelled := _read(folder / CANCELLED)) is not None:
+        return _under_way(spec, State.CANCELLED, line, str(cancelled.get("reason", "")))
     if (failure := _read(folder / FAILURE)) is not None and failure["attempt"] == newest_attempt(folder):
-        return _under_way(spec, State.FAILED, line, failure["reason"])
+        return _under_way(spec, State(failure.get("state", State.FAILED)), line, failure["reason"])
     if line is None:
         return RunState(spec, State.PENDING)
     return _under_way(spec, State.RUNNING if supervised else State.STOPPED, line)
+
+
+def is_bare(result: dict[str, Any]) -> bool:
+    """Whether a result is what a trainer of somebody's own has written, and the study has not completed yet."""
+    return "state" not in result and "loss" in result
 
 
 def time_left(states: Sequence[RunState], workers: int, *, then: RunSpec | None = None) -> float | None:
@@ -98,10 +123,10 @@ def time_left(states: Sequence[RunState], workers: int, *, then: RunSpec | None 
         if not state.state.is_finished
     ]
     last = slowness * predicted_seconds(then) + SECONDS_BESIDE_STEPS if then else 0.0
-    return _makespan(left, workers) + last
+    return makespan(left, workers) + last
 
 
-def _makespan(durations: Sequence[float], workers: int) -> float:
+def makespan(durations: Sequence[float], workers: int) -> float:
     """When the last of the jobs ends, the longest going first to whoever is free."""
     ends = [0.0] * workers
     for duration in sorted(durations, reverse=True):

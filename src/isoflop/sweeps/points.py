@@ -17,6 +17,7 @@ class Point:
 
     budget: float
     shape: Shape
+    batch_windows: int
     steps: int
     tokens: int
     flops: float
@@ -32,11 +33,24 @@ def point(recipe: Recipe, cell: Cell) -> Point:
     3974
     """
     shape = recipe.shape(cell.width)
-    flops_per_step = flops_per_token(shape).exact_causal * recipe.batch_tokens
+    cost = flops_per_token(shape).exact_causal
+    windows = recipe.batch_windows(**recipe.at(cell.width, cell.budget / cost))
+    batch_tokens = windows * recipe.context
+    flops_per_step = cost * batch_tokens
     steps = round(cell.budget / flops_per_step)
     if steps < recipe.minimum_steps:
         raise UsageError(
             f"{cell.budget:.3g} FLOPs buy {steps} steps at width {cell.width}, and {recipe.name} needs "
             f"{recipe.minimum_steps}; give a larger budget or a smaller width."
         )
-    return Point(cell.budget, shape, steps, steps * recipe.batch_tokens, steps * flops_per_step)
+    return Point(cell.budget, shape, windows, steps, steps * batch_tokens, steps * flops_per_step)
+
+
+def cell_of_tokens(recipe: Recipe, width: int, tokens: float) -> Cell:
+    """The cell that trains the network of ``width`` on ``tokens``.
+
+    >>> from isoflop.sweeps.recipe import SMALL_BYTES
+    >>> cell_of_tokens(SMALL_BYTES, 32, 2e6)
+    Cell(budget=491520000000.0, width=32)
+    """
+    return Cell(flops_per_token(recipe.shape(width)).exact_causal * tokens, width)

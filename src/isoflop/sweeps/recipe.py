@@ -1,9 +1,9 @@
 """The rules that turn a width and a number of steps into a training run.
 
-A recipe holds everything that is *not* varied in an isoFLOP study, and how what must vary with width
-does so. The numbers of ``SMALL_BYTES`` were measured on bytes of Python source on a CPU; the evidence
+A recipe holds everything that is *not* varied in an isoFLOP study, and how what must vary with N, D and
+width does so. The numbers of ``SMALL_BYTES`` were measured on bytes of Python source on a CPU; the evidence
 stands beside each of them, as validation loss in nats per byte at equal FLOPs, where 0.015 is the
-spread between seeds.
+spread between seeds. Those of ``LLAMA_STEP_LAW`` are published ones.
 """
 
 from __future__ import annotations
@@ -11,24 +11,52 @@ from __future__ import annotations
 import bisect
 import math
 import statistics
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any, Literal
 
 from isoflop.accounting.params import count_params
-from isoflop.accounting.shapes import Shape
-from isoflop.errors import UsageError
+from isoflop.accounting.shapes import Shape, architecture, usual_shape
+from isoflop.errors import UnknownName, UsageError
 
 SMALLEST_WIDTH, LARGEST_WIDTH = 8, 16_384
 """Far past what a CPU trains: Llama 3 405B is 16,384 wide."""
 
 
 @dataclass(frozen=True)
+class Rule:
+    """A number that follows N, D and the width as powers of them: coefficient * N^params * D^tokens * width^width.
+
+    >>> Rule(0.58, tokens=0.571).at(params=1e9, tokens=2e10, width=2048) // 1000
+    439.0
+    """
+
+    coefficient: float
+    params: float = 0.0
+    tokens: float = 0.0
+    width: float = 0.0
+
+    def at(self, *, params: float, tokens: float, width: int) -> float:
+        # Divided by, not multiplied with: what the recipes so far say of the width is "over".
+        return (
+            self.coefficient
+            * math.pow(params, self.params)
+            * math.pow(tokens, self.tokens)
+            / math.pow(width, -self.width)
+        )
+
+
+@dataclass(frozen=True)
 class Recipe:
     """One way of training at every width, and what is known about it.
 
-    ``learning_rate_numerator`` over width is the learning rate of matrices and head;
-    ``measured_minima`` are pairs (budget in FLOPs, N* with the head counted) of isoFLOP minima found
-    with this recipe, from which the place of the next minimum is expected; ``seed_noise`` is the
-    standard deviation of the loss over seeds, in nats per token.
+    Blocks of ``architecture``: as many as ``layers`` says, or one for each ``aspect`` of width where that is given.
+    ``learning_rate`` (of matrices and head), ``embedding_learning_rate`` and ``batch`` (tokens a step) are rules, with
+    N the parameters outside the embedding. Warmup is one ``warmup_divisor``-th of the run between ``shortest_warmup``
+    and ``longest_warmup``; ``schedule``, ``floor``, ``horizon`` and ``ema`` are OptimiserSpec's. ``measured_minima``
+    are pairs (budget in FLOPs, N* with the head counted) of isoFLOP minima, from which the place of the next is
+    expected; ``seed_noise`` is the standard deviation of the loss over seeds, in nats per token, None where nobody has
+    measured it.
     """
 
     name: str
@@ -37,9 +65,9 @@ class Recipe:
     mlp_ratio: int
     vocab: int
     context: int
-    batch_windows: int
-    learning_rate_numerator: float
-    embedding_learning_rate: float
+    batch: Rule
+    learning_rate: Rule
+    embedding_learning_rate: Rule
     longest_warmup: int
     decay_fraction: float
     beta1: float
@@ -51,11 +79,19 @@ class Recipe:
     minimum_steps: int
     ladder: tuple[int, ...]
     measured_minima: tuple[tuple[float, float], ...]
-    seed_noise: float
+    seed_noise: float | None
+    architecture: str = "built-in"
+    aspect: int | None = None
+    warmup_divisor: int = 20
+    shortest_warmup: int = 10
+    schedule: Literal["wsd", "cosine", "linear", "constant"] = "wsd"
+    floor: float = 0.0
+    horizon: int | None = None
+    ema: float = 0.0
 
-    @property
-    def batch_tokens(self) -> int:
-        return self.batch_windows * self.context
+    def batch_windows(self, *, params: float, tokens: float, width: int) -> int:
+        """Windows a step: the whole number nearest to the rule's tokens, at least one."""
+        return max(1, round(self.batch.at(params=params, tokens=tokens, width=width) / self.context))
 
     def heads(self, width: int) -> int:
         """The divisor of ``width`` nearest to one head per ``head_width``; of two as near, the fewer.
@@ -67,12 +103,25 @@ class Recipe:
         divisors = (heads for heads in range(1, width + 1) if width % heads == 0)
         return min(divisors, key=lambda heads: abs(heads - wanted))
 
+    def depth(self, width: int) -> int:
+        return self.layers if self.aspect is None else max(self.layers, round(width / self.aspect))
+
     def shape(self, width: int) -> Shape:
         """The shape at ``width``, an even number from 8 to 16,384; another width is a UsageError."""
         if not SMALLEST_WIDTH <= width <= LARGEST_WIDTH or width % 2:
             allowed = f"even numbers from {SMALLEST_WIDTH} to {LARGEST_WIDTH:,}"
             raise UsageError(f"a width of {width} is not one that {self.name} allows: {allowed}.")
-        return Shape(self.layers, width, self.heads(width), self.mlp_ratio * width, self.vocab, self.context)
+        kind = architecture(self.architecture)
+        d_ff = None if kind.gated else self.mlp_ratio * width
+        return usual_shape(
+            kind,
+            self.depth(width),
+            width,
+            heads=self.heads(width),
+            d_ff=d_ff,
+            vocab=self.vocab,
+            context=self.context,
+        )
 
     def params(self, width: int) -> int:
         """N at ``width``: blocks and head, the weights that cost FLOPs.
@@ -82,17 +131,13 @@ class Recipe:
         """
         return count_params(self.shape(width)).matrices_and_head
 
-    def learning_rate(self, width: int) -> float:
-        """Peak learning rate of matrices and head, which shrinks as 1/width (Yang et al., arXiv 2203.03466).
-
-        >>> SMALL_BYTES.learning_rate(64)
-        0.003
-        """
-        return self.learning_rate_numerator / width
+    def at(self, width: int, tokens: float) -> dict[str, Any]:
+        """What the rules follow, at a width and a length; N is counted without embedding and head."""
+        return {"params": float(count_params(self.shape(width)).non_embedding), "tokens": tokens, "width": width}
 
     def warmup_steps(self, steps: int) -> int:
         """A twentieth of the run, at least 10 steps and at most ``longest_warmup``."""
-        return min(self.longest_warmup, max(10, steps // 20))
+        return min(self.longest_warmup, max(self.shortest_warmup, steps // self.warmup_divisor))
 
     def decay_steps(self, steps: int) -> int:
         """The last part of the run, over which the learning rate falls linearly to zero."""
@@ -115,7 +160,7 @@ def width_for_params(recipe: Recipe, params: float) -> int:
     >>> width_for_params(SMALL_BYTES, 32768)
     32
     """
-    # Two blocks of matrices already hold more than width**2 weights, so sqrt(params) is wide enough.
+    # A block of matrices already holds more than width**2 weights, so sqrt(params) is wide enough.
     widest = min(LARGEST_WIDTH, SMALLEST_WIDTH + 4 + math.isqrt(int(params)))
     widths = range(SMALLEST_WIDTH, widest + 1, 2)
     above = bisect.bisect_left(widths, params, key=recipe.params)
@@ -129,9 +174,10 @@ SMALL_BYTES = Recipe(
     mlp_ratio=4,
     vocab=256,  # bytes: no tokenizer to train, and no vocabulary-wide head to pay for
     context=128,
-    batch_windows=4,  # 512 tokens a step; 1024 costs 0.13 at small budgets: such runs are limited by steps
-    learning_rate_numerator=3e-3 * 64,  # half and twice this are worse at widths 32 and 64 alike, by 0.04 to 0.10
-    embedding_learning_rate=2.4e-2,  # the same at every width; at width 32 (depth 4) 2e-2 beats 4e-3 by 0.065
+    batch=Rule(512.0),  # 1024 tokens a step cost 0.13 at small budgets: such runs are limited by steps
+    # As 1/width (Yang et al., arXiv 2203.03466); half and twice this are worse by 0.04 to 0.10 at widths 32 and 64.
+    learning_rate=Rule(3e-3 * 64, width=-1.0),
+    embedding_learning_rate=Rule(2.4e-2),  # the same at every width; at width 32 (depth 4) 2e-2 beats 4e-3 by 0.065
     longest_warmup=200,
     decay_fraction=0.2,  # 1.726 at width 32; half the run 1.729, linear from the start 1.763, cosine 1.776
     beta1=0.9,
@@ -146,3 +192,82 @@ SMALL_BYTES = Recipe(
     seed_noise=0.015,  # 0.0151 +- 0.0018 on 36 degrees of freedom, new weights on the same text: studies/seed_noise.py
 )
 """Depth 2, byte vocabulary, 512 tokens a step: three clean isoFLOP minima on a CPU in minutes."""
+
+LLAMA_STEP_LAW = Recipe(
+    name="llama-step-law-v1",
+    architecture="llama",
+    layers=4,
+    aspect=64,  # as wide as 64 layers near 100M parameters, where loss is flat in it (Kaplan et al., figure 5)
+    head_width=64,
+    mlp_ratio=4,
+    vocab=32_768,
+    context=2048,
+    # Li et al., Step Law (arXiv 2503.04715): both follow N (without embedding) and D.
+    batch=Rule(0.58, tokens=0.571),
+    learning_rate=Rule(1.79, params=-0.713, tokens=0.307),
+    embedding_learning_rate=Rule(1.79, params=-0.713, tokens=0.307),
+    longest_warmup=2000,
+    decay_fraction=0.2,  # Haegele et al., arXiv 2405.18392
+    beta1=0.9,
+    beta2=0.95,
+    epsilon=1e-8,
+    weight_decay=0.1,
+    clip_norm=1.0,
+    eval_windows=512,
+    minimum_steps=200,
+    ladder=(256, 320, 384, 448, 512, 640, 768, 896, 1024, 1280, 1536, 1792, 2048, 2560, 3072, 4096, 5120),
+    # Nobody's measurements with this recipe: Besiroglu et al.'s law (arXiv 2404.10102) at these budgets.
+    measured_minima=((1e18, 8.05e7), (1e20, 8.53e8), (1e22, 9.05e9)),
+    seed_noise=None,
+)
+"""Llama's blocks on tokens of a BPE, hyper-parameters by the Step Law: for a GPU, from 1e17 FLOPs on."""
+
+RECIPES = {recipe.name: recipe for recipe in (SMALL_BYTES, LLAMA_STEP_LAW)}
+RULES = ("batch", "learning_rate", "embedding_learning_rate")
+FIXED = ("name", "measured_minima")
+
+
+def recipe(name: str, change: Mapping[str, Any] | None = None) -> Recipe:
+    """The recipe of that name, with some of its fields changed; a rule is a number or a table of its powers.
+
+    UnknownName for a name or a field that there is not; UsageError for a value of another kind. What was changed
+    becomes part of the name.
+
+    >>> recipe("small-bytes-v1", {"batch": 1024, "schedule": "cosine"}).name
+    'small-bytes-v1 (batch 1024, schedule cosine)'
+    """
+    if name not in RECIPES:
+        raise UnknownName.among("recipe", name, RECIPES)
+    base = RECIPES[name]
+    if not change:
+        return base
+    known = {field.name for field in fields(Recipe)} - set(FIXED)
+    for key in change:
+        if key not in known:
+            raise UnknownName.among("field of a recipe", key, known)
+    said = ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in change.items())
+    changed = {key: _as(getattr(base, key), key, value) for key, value in change.items()}
+    return replace(base, name=f"{name} ({said})", **changed)
+
+
+def _as(usual: Any, key: str, value: Any) -> Any:
+    """The value of a changed field, of the kind that its usual value has."""
+    if key in RULES:
+        return _rule(key, value)
+    if key == "ladder" and isinstance(value, list):
+        return tuple(value)
+    wanted = (int, float) if isinstance(usual, float) or key == "seed_noise" else int if usual is None else type(usual)
+    if isinstance(value, bool) or not isinstance(value, wanted):
+        raise UsageError(f"the recipe's {key} is changed to {value!r}; give what its usual value is like: {usual!r}.")
+    return value
+
+
+def _rule(key: str, value: Any) -> Rule:
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return Rule(float(value))
+    if isinstance(value, dict) and "coefficient" in value and set(value) <= {f.name for f in fields(Rule)}:
+        return Rule(**value)
+    raise UsageError(
+        f"the recipe's {key} is changed to {value!r}; give a number, or a table such as "
+        "{coefficient = 0.192, width = -1}."
+    )

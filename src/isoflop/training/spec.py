@@ -23,8 +23,9 @@ ATTEMPTS = "attempts"
 Schedule = Literal["wsd", "cosine", "linear", "constant"]
 Precision = Literal["float32", "bfloat16"]
 Device = Literal["cpu", "cuda"]
-SWEEP, FORECAST = "sweep", "forecast"
-"""What a run is for: part of the design that a law is fitted to, or the test of what the law forecast."""
+SWEEP, FORECAST, PROBE = "sweep", "forecast", "probe"
+"""What a run is for: part of the design that a law is fitted to, the test of what the law forecast, or a probe of the
+learning rate, which no fit reads."""
 
 
 @dataclass(frozen=True)
@@ -145,6 +146,11 @@ def _beside_defaults(spec: Any) -> dict[str, Any]:
     """The fields of a dataclass as plain values, those left out that have their default."""
     facts = asdict(spec)
     return {f.name: facts[f.name] for f in fields(spec) if f.name == "purpose" or getattr(spec, f.name) != f.default}
+
+
+def branch_file(step: int) -> str:
+    """Where a trunk keeps its state after ``step`` steps, in its run's folder."""
+    return f"branch-{step:07d}.safetensors"
 
 
 def newest_attempt(folder: Path) -> int:

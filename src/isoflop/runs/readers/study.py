@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,23 +15,32 @@ from isoflop.files import read_object
 from isoflop.runs.columns import RawTable, column_from_values
 
 RESULT_SCHEMA = "isoflop.result/1"
+RECORDED = (
+    *("corpus_digest", "spec_digest", "device", "torch", "cpu_capability", "threads"),
+    *("seconds", "tokens_per_second", "finished_at"),
+)
+"""What a result says of how it came about, where its trainer records it; the clocks last."""
 
 
 def read_study(folder: Path) -> RawTable:
-    """One row for each run that has a result, by budget, width and seed; rows are counted from 1.
+    """One row for each run that has a result or has failed, by budget, width and seed; rows are counted from 1.
 
-    A run without ``result.json`` is still running, or was killed: it is no row. N is the count of
-    matrices and head, the weights that cost FLOPs; the other counts stand beside it.
+    A run that failed has no loss, and its state says how; one without result and failure is still to come: it is no
+    row. N is the count of matrices and head, the weights that cost FLOPs; the other counts stand beside it.
     """
     if not (folder / "runs").is_dir():
         raise TableError(f"{folder} is a folder without runs/, so it is no study; give a study or a table of runs.")
     measured = _measured(folder)
-    rows = [_row(result.parent, measured) for result in (folder / "runs").glob("*/result.json")]
+    rows = [_row(spec.parent, measured) for spec in (folder / "runs").glob("*/spec.json") if _has_ended(spec.parent)]
     if not rows:
         raise TableError(f"{folder} has no run with a result yet; let its runs finish first.")
     rows.sort(key=lambda row: (row["budget"], row["d_model"], row["seed"], row["run_id"]))
     columns = {name: column_from_values(name, [row[name] for row in rows]) for name in rows[0]}
     return RawTable(source=str(folder), columns=columns, rows=np.arange(1, len(rows) + 1))
+
+
+def _has_ended(run: Path) -> bool:
+    return (run / "result.json").exists() or (run / "failure.json").exists()
 
 
 def _measured(folder: Path) -> dict[str, float]:
@@ -51,11 +61,29 @@ def _measured(folder: Path) -> dict[str, float]:
 
 def _row(run: Path, measured: Mapping[str, float]) -> dict[str, Any]:
     """One run as a row: facts first, clocks last."""
-    spec = read_object(run / "spec.json", "delete it, and the quick start writes it again")
-    result = read_object(run / "result.json", "delete it, and the quick start trains this run again")
+    spec = read_object(run / "spec.json", "delete it, and the same command writes it again")
+    ended = run / "result.json"
+    if not ended.exists():
+        return _row_of(run, spec, _failed(run, spec), measured)
+    result = read_object(ended, "delete it, and the same command trains this run again")
+    if "schema" not in result:
+        raise TableError(f"{ended} is as its trainer wrote it; isoflop sweep run {run.parent.parent} completes it.")
     if result.get("schema") != RESULT_SCHEMA:
         seen = result.get("schema")
         raise TableError(f"{run / 'result.json'} says schema {seen!r}; this isoflop reads {RESULT_SCHEMA!r}.")
+    return _row_of(run, spec, result, measured)
+
+
+def _failed(run: Path, spec: Mapping[str, Any]) -> dict[str, Any]:
+    """A run that failed, with what it was to cost and without a loss."""
+    failure = read_object(run / "failure.json", "delete it, and the same command tries this run again")
+    facts = {"run_id": spec.get("run_id"), "state": failure.get("state", "failed"), "reason": failure.get("reason")}
+    return {**failure.get("planned", {}), **facts, "loss": None, "attempt": failure.get("attempt")}
+
+
+def _row_of(
+    run: Path, spec: Mapping[str, Any], result: Mapping[str, Any], measured: Mapping[str, float]
+) -> dict[str, Any]:
     try:
         return {
             "run_id": result["run_id"],
@@ -70,14 +98,28 @@ def _row(run: Path, measured: Mapping[str, float]) -> dict[str, Any]:
             "flops": result["flops"],
             "flops_convention": "exact_causal",
             "loss": result["loss"],
-            "loss_unit": "nats_per_byte",
+            "loss_unit": result.get("loss_unit", "nats_per_byte"),
+            "reason": result.get("reason", ""),
             **measured,
             **{name: spec["shape"][name] for name in ("layers", "d_model", "heads")},
             "steps": result["steps"],
             "seed": spec["seed"],
             "learning_rate": spec["optimiser"]["learning_rate"],
-            **{name: result[name] for name in ("corpus_digest", "spec_digest", "torch", "cpu_capability", "threads")},
-            **{name: result[name] for name in ("seconds", "tokens_per_second", "finished_at")},
+            **_further(spec, result),
+            **{name: result.get(name) for name in RECORDED},
         }
     except KeyError as error:
         raise TableError(f"{run}: spec.json or result.json lacks {error}; another isoflop wrote it.") from error
+
+
+def _further(spec: Mapping[str, Any], result: Mapping[str, Any]) -> dict[str, Any]:
+    """What only some studies vary: the text, how much of it there is, the schedule."""
+    unique = result.get("unique_tokens") or spec.get("unique_tokens")
+    return {
+        "corpus": Path(spec.get("corpus", "")).name,
+        "unique_tokens": unique,
+        "epochs": result["tokens"] / unique if unique else None,
+        "schedule": spec["optimiser"].get("schedule", "wsd"),
+        "branch_of": spec.get("branch", {}).get("trunk", ""),
+        "loss_on": json.dumps(result["loss_on"]) if result.get("loss_on") else "",
+    }

@@ -1,0 +1,110 @@
+"""A study as ``isoflop sweep`` says it: what its runs will take, where they stand, what of its protocol bends a law."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from json import dumps
+from typing import Any
+
+from isoflop.cli.columns import duration, table
+from isoflop.quantities import format_flops, format_si, format_usd
+from isoflop.study import Check, Preview, Priced, RunState, Standing, State, Study
+
+SHOWN = 20
+"""Runs in a preview before it says how many more there are."""
+
+
+def preview(priced: Preview, checks: Sequence[Check], made: Study | None, *, json: bool) -> str:
+    """What the runs of a study will take, as a person or a script reads it."""
+    return _json(_preview_as_dict(priced, checks)) if json else _preview_as_text(priced, checks, made)
+
+
+def standing(now: Standing, *, runs: bool, json: bool) -> str:
+    """Where a study stands, as a person or a script reads it."""
+    return _json(now.to_dict(runs=runs)) if json else _standing_as_text(now, runs=runs)
+
+
+def _json(table: dict[str, Any]) -> str:
+    return dumps(table, indent=2, allow_nan=False)
+
+
+def _preview_as_dict(priced: Preview, checks: Sequence[Check]) -> dict[str, Any]:
+    return {
+        "schema": "isoflop.sweep/1",
+        "n_runs": len(priced.runs),
+        "flops": priced.flops,
+        "hours": priced.hours,
+        "cost_usd": priced.usd,
+        "workers": priced.workers,
+        "where": priced.where,
+        "runs": [
+            {"run_id": run.spec.run_id, "params": run.params, "tokens": run.spec.tokens, "flops": run.flops}
+            | {"memory_bytes": run.memory, "hours": run.hours, "cost_usd": run.usd}
+            for run in priced.runs
+        ],
+        "checks": [{"code": check.code, "ok": check.ok, "message": check.message} for check in checks],
+    }
+
+
+def _preview_as_text(priced: Preview, checks: Sequence[Check], made: Study | None) -> str:
+    """What the runs will take, the first of them in a table, and the checks of the protocol."""
+    head = f"{len(priced.runs)} runs, {format_flops(priced.flops)} FLOPs in all"
+    cost = "" if priced.usd is None else f", {format_usd(priced.usd)}"
+    lines = [f"{head}, about {duration(3600 * priced.hours)} on {priced.workers} {priced.where}{cost}", ""]
+    rows = [("run", "N", "D", "FLOPs", "memory", "time"), *map(_preview_row, priced.runs[:SHOWN])]
+    lines += table(rows, left=1)
+    if len(priced.runs) > SHOWN:
+        lines.append(f"... and {len(priced.runs) - SHOWN} more (--json has all)")
+    lines += ["", *map(str, checks)]
+    if made:
+        lines += ["", f"made in {made.folder}; next: isoflop sweep run {made.folder}"]
+    return "\n".join(lines)
+
+
+def _preview_row(run: Priced) -> tuple[str, ...]:
+    return (
+        run.spec.run_id,
+        format_si(run.params),
+        format_si(run.spec.tokens),
+        format_flops(run.flops),
+        f"{run.memory / 2**30:.2g} GiB" if run.memory > 2**28 else f"{run.memory / 2**20:.0f} MiB",
+        duration(3600 * run.hours),
+    )
+
+
+def _standing_as_text(now: Standing, *, runs: bool) -> str:
+    """Runs by state, the work left, failures with their reasons, the runs where they are asked for, the protocol."""
+    counts = ", ".join(f"{count} {str(state).replace('_', ' ')}" for state, count in now.counts.items())
+    share = now.flops / now.flops_planned if now.flops_planned else 0.0
+    left = "" if not now.core_seconds_left else f", about {duration(now.core_seconds_left)} of one core left"
+    running = "is running" if now.is_running else "is not running"
+    lines = [
+        f"{now.name}: {len(now.runs)} runs: {counts or 'none'}",
+        f"{share:.0%} of {format_flops(now.flops_planned)} FLOPs{left}; the study {running}",
+    ]
+    bad = [run for run in now.runs if run.state.has_failed or run.state is State.DIVERGED or run.reason]
+    if bad:
+        lines += [
+            "",
+            *table([(run.run_id, str(run.state).replace("_", " "), run.reason) for run in bad[:SHOWN]], left=3),
+        ]
+        if len(bad) > SHOWN:
+            lines.append(f"... and {len(bad) - SHOWN} more (--json has all)")
+    if runs:
+        head = ("run", "state", "done", "loss", "time")
+        lines += ["", *table([head, *map(_standing_row, now.runs)], left=2)]
+    return "\n".join([*lines, "", *map(str, now.checks)]).rstrip()
+
+
+def _standing_row(run: RunState) -> tuple[str, ...]:
+    loss = "" if run.loss is None else f"{run.loss:.4f}"
+    return run.run_id, str(run.state).replace("_", " "), f"{run.step / run.steps:.0%}", loss, duration(run.seconds)
+
+
+def told(runs: Sequence[RunState], one: str, many: str, what: str) -> str:
+    """Whom a word went to, in a sentence."""
+    if not runs:
+        return "there is no such run: nothing to do"
+    named = ", ".join(run.run_id for run in runs[:5])
+    more = f" and {len(runs) - 5} more" if len(runs) > 5 else ""
+    return f"{named}{more} {one if len(runs) == 1 else many} {what}"

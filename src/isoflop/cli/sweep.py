@@ -1,0 +1,118 @@
+"""``isoflop sweep``: make the runs of a study, watch them, gather them. A study is a folder with a study.toml."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from isoflop import study as studies
+from isoflop.cli import study_text as text
+from isoflop.cli.arguments import cores
+from isoflop.cli.progress import watch as watch_runs
+from isoflop.errors import UsageError
+from isoflop.executors import LocalExecutor
+from isoflop.hardware import Cluster, accelerator
+from isoflop.runs import write_study_table
+
+HELP = "Make the runs of a study, watch them, gather them. A study is a folder with a study.toml."
+sweep = typer.Typer(add_completion=False, rich_markup_mode=None, help=HELP, no_args_is_help=True)
+Folder = Annotated[Path, typer.Argument(metavar="STUDY", help="The study's folder, or its study.toml.")]
+Names = Annotated[list[str] | None, typer.Argument(metavar="[RUN]...", help="Runs, by the beginning of their names.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Show runs, FLOPs, memory, hours and dollars; make nothing.")]
+Workers = Annotated[int | None, typer.Option(help="Runs at a time; all cores without it.", show_default=False)]
+Hardware = Annotated[str | None, typer.Option(help="Price runs on this, one device each (isoflop hardware).")]
+Mfu = Annotated[float | None, typer.Option(help="Share of its dense peak, as 0.4.", show_default=False)]
+UsdPerHour = Annotated[float | None, typer.Option("--price", help="US dollars a device-hour.", show_default=False)]
+
+
+@sweep.command()
+def init(
+    study: Folder,
+    dry_run: DryRun = False,
+    workers: Workers = None,
+    hardware: Hardware = None,
+    mfu: Mfu = None,
+    usd_per_hour: UsdPerHour = None,
+    json: Json = False,
+) -> None:
+    """Make the folder of every run that study.toml plans, and build its corpora; again after it was edited."""
+    made = None if dry_run else studies.init_study(study)
+    file = study / studies.STUDY if study.is_dir() else study
+    specs = made.specs() if made else studies.preview(studies.read_plan(file))
+    cluster = None if hardware is None else Cluster(accelerator(hardware), None, mfu, price_usd_per_hour=usd_per_hour)
+    priced = studies.price(specs, workers or cores(), cluster)
+    checks = studies.protocol([studies.RunState(spec, studies.State.PENDING) for spec in specs])
+    typer.echo(text.preview(priced, checks, made, json=json))
+
+
+@sweep.command()
+def run(
+    study: Folder,
+    workers: Workers = None,
+    only: Annotated[list[str] | None, typer.Option(help="Only this run; may be given again.")] = None,
+    fail_fast: Annotated[bool, typer.Option("--fail-fast", help="Stop all at the first run that fails.")] = False,
+    json: Json = False,
+) -> None:
+    """Train every run that has no result; the same command goes on after any interruption."""
+    found = studies.open_study(study)
+    plan = found.plan()
+    again = f"isoflop sweep retry {found.folder} clears them for another try"
+    manner = studies.Manner(retry=False, fail_fast=fail_fast, timeout_hours=plan.trainer.timeout_hours, again=again)
+    chosen = found.chosen(only) if only else None
+    count = workers or cores()
+    with watch_runs(count) as on_progress, LocalExecutor(count) as executor:
+        trainer = studies.trainer_of(plan.trainer)
+        studies.run_study(found, executor, runs=chosen, on_progress=on_progress, trainer=trainer, manner=manner)
+    _say_standing(found, json=json)
+
+
+@sweep.command()
+def status(
+    study: Folder,
+    runs: Annotated[bool, typer.Option("--runs", help="List every run.")] = False,
+    follow: Annotated[bool, typer.Option("--follow", help="Say it again every 2 seconds, until Ctrl-C.")] = False,
+    json: Json = False,
+) -> None:
+    """Say where the study stands: runs by state, FLOPs done, time left, failures with their reasons, the protocol."""
+    found = studies.open_study(study)
+    _say_standing(found, json=json, runs=runs)
+    while follow:
+        time.sleep(2.0)
+        typer.echo()
+        _say_standing(found, json=json, runs=runs)
+
+
+@sweep.command()
+def collect(
+    study: Folder,
+    out: Annotated[Path | None, typer.Option("-o", "--out", help="The table, else STUDY/runs.csv.")] = None,
+) -> None:
+    """Write the runs that have ended, failed ones with their reason, as one table for isoflop fit."""
+    found = studies.open_study(study)
+    table = out or found.folder / "runs.csv"
+    if table.suffix != ".csv":
+        raise UsageError(f"{table} would not be read again as CSV; name it something.csv.")
+    write_study_table(found.folder, table)
+    typer.echo(str(table))
+
+
+@sweep.command()
+def retry(study: Folder, names: Names = None) -> None:
+    """Clear runs that failed or were cancelled, so that the next ``run`` tries them again; a diverged one by name."""
+    told = studies.retry(studies.open_study(study), names or [])
+    typer.echo(text.told(told, "is", "are", "cleared; isoflop sweep run tries again"))
+
+
+@sweep.command()
+def cancel(study: Folder, names: Names = None) -> None:
+    """End these runs, or all that have not ended, and leave them; a study that is being run sees it in seconds."""
+    told = studies.cancel(studies.open_study(study), names or [])
+    typer.echo(text.told(told, "is", "are", "cancelled; isoflop sweep retry takes it back"))
+
+
+def _say_standing(study: studies.Study, *, json: bool, runs: bool = False) -> None:
+    typer.echo(text.standing(studies.standing(study), runs=runs, json=json))

@@ -1,0 +1,57 @@
+"""Jobs whose supervisor was killed: known by a note in their folder, and ended before a successor starts there."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+NOTE = "process.json"
+_POLL_SECONDS = 0.02
+
+
+def note_process(folder: Path, pid: int) -> None:
+    """Write down which process works in the folder; its time of birth tells it from a later one of the same number."""
+    (folder / NOTE).write_text(json.dumps({"pid": pid, "born": _birth(pid)}))
+
+
+def end_orphan(folder: Path, grace_seconds: float) -> None:
+    """End the process that the folder's note names, if it still lives: SIGTERM, and SIGKILL after the grace."""
+    try:
+        note = json.loads((folder / NOTE).read_text())
+        pid, born = int(note["pid"]), str(note["born"])
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
+        return  # none was started here, or the note was cut short by the kill that also kept the job from starting
+    if not born or _birth(pid) != born:
+        return
+    deadline = time.monotonic() + grace_seconds
+    _signal(pid, signal.SIGTERM)
+    while _birth(pid) == born:
+        if time.monotonic() > deadline:
+            _signal(pid, signal.SIGKILL)
+            deadline += grace_seconds
+        time.sleep(_POLL_SECONDS)
+
+
+def _birth(pid: int) -> str:
+    """When the process was born, in the system's own terms; "" where it lives no more, a zombie counted as dead."""
+    try:
+        # Behind the name, which may hold anything, in brackets: the state is field 3 of proc(5), the birth field 22.
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return "" if fields[0] == "Z" else fields[19]
+    except OSError:
+        if Path("/proc/self").exists():
+            return ""
+    listed = subprocess.run(["ps", "-o", "stat=,lstart=", "-p", str(pid)], capture_output=True, text=True, check=False)
+    state, _, born = listed.stdout.strip().partition(" ")
+    return "" if state.startswith("Z") else born.strip()
+
+
+def _signal(pid: int, number: signal.Signals) -> None:
+    try:
+        os.killpg(pid, number)
+    except (ProcessLookupError, PermissionError):
+        return

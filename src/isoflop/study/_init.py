@@ -1,0 +1,53 @@
+"""From a study.toml to a study on disk: its corpora, and the folder and spec of every run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from isoflop.errors import UsageError
+from isoflop.study._folder import Study
+from isoflop.study._plan import STANDARD_LIBRARY, STUDY, CorpusPlan, StudyPlan, read_plan
+from isoflop.study._specs import planned_specs
+from isoflop.study._trainer import own_trainer
+from isoflop.training.data import build_corpus
+from isoflop.training.spec import RunSpec
+
+UNBUILT = "unbuilt"
+
+
+def init_study(path: Path) -> Study:
+    """Build the corpora of a study.toml beside it and make the folder and spec of every run; say it again at will.
+
+    ``path`` is a study.toml, or the folder that holds one. What is there stays: runs that were added to the file since
+    are added, and a run whose spec would now be another is a UsageError. A study with a trainer of its own builds no
+    corpus: that trainer knows its text.
+    """
+    file = path / STUDY if path.is_dir() else path
+    plan = read_plan(file)
+    preview(plan)
+    folder = file.parent
+    digests = {corpus.name: _digest(folder, corpus, plan) for corpus in plan.corpora}
+    first = plan.corpora[0].name
+    if plan.corpus_digest and digests[first] != plan.corpus_digest:
+        raise UsageError(
+            f"{file} pins the corpus {plan.corpus_digest[:12]}, and what was built is {digests[first][:12]}: the text "
+            "is another (the standard library differs between Pythons); take the corpus_digest out to use this one."
+        )
+    study = Study(folder)
+    for spec in planned_specs(plan, digests):
+        study.add(spec)
+    return study
+
+
+def preview(plan: StudyPlan) -> tuple[RunSpec, ...]:
+    """The runs that a plan makes, before any corpus is there; UsageError for what cannot be made."""
+    if plan.trainer.command:
+        own_trainer(plan.trainer.command)
+    return planned_specs(plan, {corpus.name: UNBUILT for corpus in plan.corpora})
+
+
+def _digest(folder: Path, corpus: CorpusPlan, plan: StudyPlan) -> str:
+    if plan.trainer.command:
+        return ""
+    source = None if corpus.source == STANDARD_LIBRARY else folder / corpus.source
+    return build_corpus(folder / corpus.folder, source).digest

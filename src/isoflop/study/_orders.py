@@ -1,0 +1,54 @@
+"""What a person tells a study while it runs or rests: leave these runs, try those again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from isoflop.errors import UsageError
+from isoflop.files import write_atomic
+from isoflop.study._folder import Study
+from isoflop.study._lock import is_supervised, supervise
+from isoflop.study._states import CANCELLED, FAILURE, RESULT, RunState, State
+from isoflop.training.spec import newest_attempt
+
+
+def cancel(study: Study, names: Sequence[str]) -> tuple[RunState, ...]:
+    """Have the runs that are named, or all that have not ended, ended and left; the runs that this was said to.
+
+    A study that is being run sees the word within seconds, and stops the jobs after a checkpoint.
+    """
+    chosen = set(study.chosen(names)) if names else None
+    ended = (State.DONE, State.DIVERGED, State.CANCELLED)
+    told = [s for s in study.states() if s.state not in ended and (chosen is None or s.run_id in chosen)]
+    word = {"reason": "cancelled", "at": datetime.now(UTC).isoformat(timespec="seconds")}
+    for state in told:
+        write_atomic(study.run_folder(state.run_id) / CANCELLED, json.dumps(word) + "\n")
+    return tuple(told)
+
+
+def retry(study: Study, names: Sequence[str]) -> tuple[RunState, ...]:
+    """Clear what keeps the runs that are named, or all that failed or were cancelled, from being run again.
+
+    A run that diverged is tried again only by its name: the same spec diverges again, unless the machine was at fault.
+    Its result is kept beside, under the number of its attempt. UsageError while the study is being run.
+    """
+    chosen = set(study.chosen(names))
+    if is_supervised(study.folder):
+        raise UsageError(f"the study in {study.folder} is being run; stop it with Ctrl-C first, or wait.")
+    with supervise(study.folder):
+        told = [state for state in study.states() if _is_meant(state, chosen)]
+        for state in told:
+            folder = study.run_folder(state.run_id)
+            (folder / CANCELLED).unlink(missing_ok=True)
+            (folder / FAILURE).unlink(missing_ok=True)
+            if state.state is State.DIVERGED:
+                (folder / RESULT).rename(folder / f"diverged-{newest_attempt(folder):04d}.json")
+    return tuple(told)
+
+
+def _is_meant(state: RunState, chosen: set[str]) -> bool:
+    if chosen:
+        return state.run_id in chosen and state.state is not State.DONE
+    return state.state.has_failed or state.state is State.CANCELLED

@@ -1,0 +1,169 @@
+"""The command that trains a run: isoflop's own trainer, or anybody's, with placeholders for what is to be trained."""
+
+from __future__ import annotations
+
+import json
+import math
+import string
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from isoflop.accounting.flops import flops_per_token
+from isoflop.accounting.params import count_params
+from isoflop.errors import UnknownName, UsageError
+from isoflop.files import read_object, write_atomic
+from isoflop.study._plan import TrainerPlan
+from isoflop.study._states import RESULT, is_bare
+from isoflop.training.spec import RunSpec
+
+
+@dataclass(frozen=True)
+class Trainer:
+    """A command that trains a run. ``is_own`` tells a user's command, with placeholders, from one that obeys isoflop's
+    contract of run folders and gets the folder, ``--attempt`` and ``--parent`` appended."""
+
+    command: tuple[str, ...]
+    is_own: bool = False
+
+    def words(self, spec: RunSpec, folder: Path, attempt: int, parent: int | None) -> tuple[str, ...]:
+        """The words to run for one attempt."""
+        if self.is_own:
+            values = placeholders(spec, folder, attempt)
+            return tuple(word.format_map(values) for word in self.command)
+        ending = () if parent is None else ("--parent", str(parent))
+        return (*self.command, str(folder), "--attempt", str(attempt), *ending)
+
+
+BUILT_IN = Trainer((sys.executable, "-m", "isoflop.training"))
+"""isoflop's own trainer."""
+
+
+def trainer_of(plan: TrainerPlan) -> Trainer:
+    """The trainer that a study's plan asks for."""
+    return own_trainer(plan.command) if plan.command else BUILT_IN
+
+
+def own_trainer(command: Sequence[str]) -> Trainer:
+    """A trainer of one's own; UnknownName for a placeholder that there is not, UsageError for a brace out of place."""
+    for word in command:
+        try:
+            names = [name for _, name, _, _ in string.Formatter().parse(word) if name is not None]
+        except ValueError as error:
+            raise UsageError(f"the trainer's command has {word!r}: {error}; write {{{{ for a brace itself.") from None
+        for name in names:
+            if name not in PLACEHOLDERS:
+                raise UnknownName.among("placeholder", name, PLACEHOLDERS)
+    return Trainer(tuple(command), is_own=True)
+
+
+PLACEHOLDERS = {
+    "params": "N: matrices and head",
+    "params_total": "N with embeddings",
+    "params_non_embedding": "N of the blocks alone",
+    "tokens": "D",
+    "flops": "C, counted exactly",
+    "budget": "C aimed at",
+    "steps": "optimiser steps",
+    "batch_tokens": "tokens a step",
+    "batch_windows": "sequences a step",
+    "context": "tokens a sequence",
+    "layers": "blocks",
+    "d_model": "width",
+    "heads": "attention heads",
+    "kv_heads": "heads of keys and values",
+    "d_ff": "width of the MLP",
+    "vocab": "tokens in the vocabulary",
+    "learning_rate": "peak learning rate",
+    "embedding_learning_rate": "that of the embeddings",
+    "warmup_steps": "steps of warmup",
+    "decay_steps": "steps of decay",
+    "weight_decay": "weight decay",
+    "schedule": "wsd, cosine, linear or constant",
+    "seed": "seed of weights and data order",
+    "unique_tokens": "cap of the text, 0 where there is none",
+    "attempt": "1 for the first attempt",
+    "run_id": "the run's name",
+    "run_dir": "the run's folder, in which the command starts",
+    "study_dir": "the study's folder",
+    "spec": "spec.json, which holds all of this",
+}
+
+
+def placeholders(spec: RunSpec, folder: Path, attempt: int) -> dict[str, object]:
+    """What the placeholders of a command stand for; numbers as a shell would write them."""
+    shape, optimiser, params = spec.shape, spec.optimiser, count_params(spec.shape)
+    return {
+        "params": params.matrices_and_head,
+        "params_total": params.total,
+        "params_non_embedding": params.non_embedding,
+        "tokens": spec.tokens,
+        "flops": f"{flops_per_token(shape).exact_causal * spec.tokens:.6g}",
+        "budget": f"{spec.budget:.6g}",
+        "steps": spec.steps,
+        "batch_tokens": spec.batch_tokens,
+        "batch_windows": spec.batch_windows,
+        **{name: getattr(shape, name) for name in ("context", "layers", "d_model", "heads", "d_ff", "vocab")},
+        "kv_heads": shape.key_value_heads,
+        "learning_rate": optimiser.learning_rate,
+        "embedding_learning_rate": optimiser.embedding_learning_rate,
+        **{name: getattr(optimiser, name) for name in ("warmup_steps", "decay_steps", "weight_decay", "schedule")},
+        "seed": spec.seed,
+        "unique_tokens": spec.unique_tokens or 0,
+        "attempt": attempt,
+        "run_id": spec.run_id,
+        "run_dir": folder,
+        "study_dir": folder.parent.parent,
+        "spec": folder / "spec.json",
+    }
+
+
+def planned_facts(spec: RunSpec) -> dict[str, Any]:
+    """What a run costs by its spec, as a result and a failure record it."""
+    flops = flops_per_token(spec.shape)
+    return {
+        "params": count_params(spec.shape).to_dict(),
+        "tokens": spec.tokens,
+        "steps": spec.steps,
+        "flops": flops.exact_causal * spec.tokens,
+    }
+
+
+def complete(folder: Path, spec: RunSpec, attempt: int) -> str:
+    """Complete a result.json that a command of somebody's own has written; why it cannot be, or "" where it was.
+
+    Needed is ``loss``, in nats per token unless ``loss_unit`` says otherwise; null or a number that is not finite says
+    that the run diverged. Everything else is taken from the spec unless the command has written it.
+    """
+    try:
+        result = read_object(folder / RESULT, "write one object")
+    except FileNotFoundError:
+        return "it ended without a result.json"
+    except UsageError:
+        return "its result.json holds no JSON object"
+    if not is_bare(result):
+        return "" if "state" in result else 'its result.json has no "loss"'
+    loss = result["loss"]
+    if loss is not None and (isinstance(loss, bool) or not isinstance(loss, int | float)):
+        return f"its result.json says loss = {loss!r}, which is no number"
+    finite = loss is not None and math.isfinite(loss)
+    if loss is not None and finite and loss <= 0:
+        return f"its result.json says loss = {loss!r}, and a loss is positive"
+    table = {
+        "schema": "isoflop.result/1",
+        "run_id": spec.run_id,
+        "state": "done" if finite else "diverged",
+        "attempt": attempt,
+        "spec_digest": spec.digest(),
+        **planned_facts(spec),
+        "loss_unit": "nats_per_token",
+        "seconds": 0.0,
+        "tokens_per_second": None,
+        "corpus_digest": spec.corpus_digest,
+        **result,
+        "loss": loss if finite else None,
+    }
+    write_atomic(folder / RESULT, json.dumps(table, indent=2) + "\n")
+    return ""

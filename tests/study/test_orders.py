@@ -1,0 +1,271 @@
+"""Failures as states, commands of one's own, timeouts, cancelling, trying again, branches that wait."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from isoflop.errors import RunsFailed, UsageError
+from isoflop.executors import LocalExecutor
+from isoflop.runs import read_runs
+from isoflop.study import (
+    Manner,
+    RunPlan,
+    RunState,
+    State,
+    Study,
+    StudyPlan,
+    Trainer,
+    cancel,
+    create_study,
+    own_trainer,
+    planned_specs,
+    protocol,
+    retry,
+    run_study,
+    standing,
+)
+from isoflop.training.spec import RunSpec, branch_file
+
+LEAVE = Manner(retry=False, again="isoflop sweep retry clears them")
+Specs = tuple[RunSpec, ...]
+
+
+def python(code: str) -> Trainer:
+    return own_trainer([sys.executable, "-c", verbatim(code), "{run_id}", "{params}", "{attempt}"])
+
+
+def verbatim(code: str) -> str:
+    """Code for a command, in which a brace is a placeholder's unless it is doubled."""
+    return code.replace("{", "{{").replace("}", "}}")
+
+
+def run(study: Study, trainer: Trainer, manner: Manner = LEAVE) -> tuple[RunState, ...]:
+    with LocalExecutor(workers=2, grace_seconds=1.0) as executor:
+        return run_study(study, executor, trainer=trainer, manner=manner)
+
+
+@pytest.fixture
+def study(make_study: Callable[..., Study]) -> Study:
+    return make_study()
+
+
+SAYS_LOSS = "import json, sys; json.dump({'loss': 1 + 1 / float(sys.argv[2])}, open('result.json', 'w'))"
+
+
+def test_any_command_may_train(study: Study, specs: Specs) -> None:
+    states = run(study, python(SAYS_LOSS))
+    assert {state.state for state in states} == {State.DONE}
+    runs = read_runs(study.folder)
+    assert runs.loss == pytest.approx(1 + 1 / runs.params)
+    assert sorted(runs.tokens) == sorted(spec.tokens for spec in specs)
+    assert str(runs.conventions.loss) == "nats_per_token"
+
+
+ENDINGS = {
+    "crash": ("raise ValueError('no such layer')", State.FAILED, "ValueError: no such layer"),
+    "code": ("sys.exit(7)", State.FAILED, "exit code 7"),
+    "memory": ("raise MemoryError('8 GiB')", State.OUT_OF_MEMORY, "MemoryError: 8 GiB"),
+    "cuda": ("sys.exit('torch.OutOfMemoryError: CUDA out of memory')", State.OUT_OF_MEMORY, "CUDA out of memory"),
+    "kill": ("os.kill(os.getpid(), 9)", State.KILLED, "killed by signal 9 (SIGKILL"),
+    "nothing": ("pass", State.FAILED, "it ended without a result.json"),
+    "torn": ("open('result.json', 'w').write('{')", State.FAILED, "holds no JSON object"),
+    "no loss": ("open('result.json', 'w').write('{}')", State.FAILED, 'has no "loss"'),
+    "a word": ("open('result.json', 'w').write('{\"loss\": \"low\"}')", State.FAILED, "'low', which is no number"),
+    "negative": ("open('result.json', 'w').write('{\"loss\": -1}')", State.FAILED, "a loss is positive"),
+    "diverged": ("open('result.json', 'w').write('{\"loss\": NaN}')", State.DIVERGED, ""),
+    "null": ("open('result.json', 'w').write('{\"loss\": null}')", State.DIVERGED, ""),
+    "slow": ("import time; time.sleep(60)", State.TIMED_OUT, "ended after its limit of 8.33e-5 hours"),
+}
+
+
+@pytest.mark.parametrize(("code", "state", "reason"), ENDINGS.values(), ids=ENDINGS.keys())
+def test_each_way_to_end_is_a_state_with_its_reason(
+    study: Study, specs: Specs, code: str, state: State, reason: str
+) -> None:
+    """One run ends so, the others well; all are in the table, and the one is left alone until it is asked for."""
+    bad = specs[2].run_id
+    trainer = python(f"import os, sys\nif sys.argv[1] == {bad!r}:\n    {code}\nelse:\n    {SAYS_LOSS}")
+    manner = Manner(retry=False, timeout_hours=0.3 / 3600) if state is State.TIMED_OUT else LEAVE
+    if state is State.DIVERGED:
+        run(study, trainer, manner)
+    else:
+        with pytest.raises(RunsFailed, match="1 of 6 runs failed"):
+            run(study, trainer, manner)
+    (ended,) = (one for one in study.states() if one.run_id == bad)
+    assert ended.state is state
+    assert reason in ended.reason
+    runs = read_runs(study.folder)
+    assert len(runs) == 5
+    assert [(drop.run_id, str(state) in drop.reason) for drop in runs.dropped] == [(bad, True)]
+    assert standing(study).counts[state] == 1
+
+
+def test_what_failed_is_left_until_it_is_asked_for(study: Study, specs: Specs) -> None:
+    bad = specs[0].run_id
+    with pytest.raises(RunsFailed, match="isoflop sweep retry clears them"):
+        run(study, python(f"import sys\nif sys.argv[1] == {bad!r}: sys.exit('no')\n{SAYS_LOSS}"))
+    with pytest.raises(RunsFailed, match=r"1 of 6 runs failed: .*\(no\)"):
+        run(study, python(SAYS_LOSS))
+    assert [state.run_id for state in retry(study, [])] == [bad]
+    assert {state.state for state in run(study, python(SAYS_LOSS))} == {State.DONE}
+
+
+def test_a_run_that_diverged_is_tried_again_by_name_alone(study: Study, specs: Specs) -> None:
+    bad = specs[0].run_id
+    diverge = "open('result.json', 'w').write('{\"loss\": null}')"
+    run(study, python(f"import sys\nif sys.argv[1] == {bad!r}: {diverge}\nelse: {SAYS_LOSS}"))
+    assert not retry(study, [])
+    assert [state.run_id for state in retry(study, [bad])] == [bad]
+    assert (study.run_folder(bad) / "diverged-0001.json").exists()
+    assert {state.state for state in run(study, python(SAYS_LOSS))} == {State.DONE}
+
+
+def test_fail_fast_stops_the_others(study: Study) -> None:
+    code = "import sys, time\nif sys.argv[3] == '1': time.sleep(0.2); sys.exit('no')"
+    with pytest.raises(RunsFailed):
+        run(study, python(code), Manner(fail_fast=True))
+    counts = standing(study).counts
+    assert counts[State.PENDING] >= 2
+    assert counts[State.FAILED] <= 4
+
+
+def test_cancel_ends_what_runs_and_leaves_it(study: Study, specs: Specs) -> None:
+    slow = specs[-1].run_id
+    trainer = python(f"import sys, time\nif sys.argv[1] == {slow!r}: time.sleep(60)\n{SAYS_LOSS}")
+    threading.Timer(1.0, cancel, (study, [slow])).start()
+    began = time.monotonic()
+    states = run(study, trainer)
+    assert time.monotonic() - began < 30
+    assert {state.run_id: state.state for state in states}[slow] is State.CANCELLED
+    assert sum(state.state is State.DONE for state in states) == 5
+    run(study, trainer)  # leaves it
+    assert [state.run_id for state in retry(study, [slow])] == [slow]
+    assert {state.state for state in run(study, python(SAYS_LOSS))} == {State.DONE}
+
+
+def test_cancel_before_the_start(study: Study) -> None:
+    assert len(cancel(study, [])) == 6
+    assert {state.state for state in run(study, python(SAYS_LOSS))} == {State.CANCELLED}
+    assert not list(study.runs_folder.glob("*/attempts"))
+
+
+def test_names_may_be_cut_short_and_must_be_of_some_run(study: Study, specs: Specs) -> None:
+    assert study.chosen(["b1e09"]) == tuple(spec.run_id for spec in specs[:3])
+    with pytest.raises(UsageError, match="has no run called 'b7e09'"):
+        cancel(study, ["b7e09"])
+
+
+def test_a_result_that_the_supervisor_did_not_live_to_read_is_taken(study: Study, specs: Specs) -> None:
+    folder = study.run_folder(specs[0].run_id)
+    (folder / "attempts").mkdir()
+    (folder / "attempts" / "0001.json").write_text("{}")
+    (folder / "result.json").write_text('{"loss": 3.25, "seconds": 12}')
+    assert study.states()[0].state is State.PENDING
+    states = run(study, python(SAYS_LOSS))
+    assert (states[0].loss, states[0].seconds) == (3.25, 12)
+    assert len(list((folder / "attempts").iterdir())) == 1
+
+
+def test_an_orphan_is_ended_before_its_successor_starts(study: Study, specs: Specs, tmp_path: Path) -> None:
+    """kill -9 of the supervisor leaves a command that knows nothing of isoflop running."""
+    log = tmp_path / "log"
+    work = f"open({str(log)!r}, 'a').write(f'{{os.getpid()}} {{sys.argv[1]}}\\n')"
+    slow = f"import os, sys, time; {work}; time.sleep(60)"
+    code = (
+        "import sys\nfrom pathlib import Path\nfrom isoflop.executors import LocalExecutor\n"
+        "from isoflop.study import open_study, own_trainer, run_study\n"
+        "with LocalExecutor(workers=2) as executor:\n"
+        "    run_study(open_study(Path(sys.argv[1])), executor, trainer=own_trainer(sys.argv[2:]))"
+    )
+    words = [
+        sys.executable,
+        "-c",
+        code,
+        str(study.folder),
+        sys.executable,
+        "-c",
+        verbatim(slow),
+        "{run_id}",
+    ]
+    supervisor = subprocess.Popen(words)
+    while not log.exists() or len(log.read_text().splitlines()) < 2:
+        time.sleep(0.02)
+    supervisor.kill()
+    supervisor.wait()
+    orphans = [int(line.split()[0]) for line in log.read_text().splitlines()]
+    assert all(map(is_alive, orphans))
+    assert {state.state for state in run(study, python(SAYS_LOSS), Manner())} == {State.DONE}
+    assert not any(map(is_alive, orphans))
+
+
+def is_alive(pid: int) -> bool:
+    """Whether it runs; what has ended and has nobody to be told so (a zombie) does not."""
+    listed = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True, check=False).stdout
+    return bool(listed.strip()) and not listed.startswith("Z")
+
+
+def test_a_placeholder_that_there_is_not_is_named() -> None:
+    with pytest.raises(UsageError, match="no placeholder called 'parms'; did you mean 'params'"):
+        own_trainer(["train", "--n={parms}"])
+    with pytest.raises(UsageError, match=r"write \{\{ for a brace itself"):
+        own_trainer(["train", "{"])
+
+
+def branched(tmp_path: Path) -> Study:
+    plan = StudyPlan("branched", "small-bytes-v1", (RunPlan(width=8, horizons=(2e5, 1e5)),))
+    return create_study(tmp_path / "branched", plan, planned_specs(plan, {"corpus": "c0ffee"}))
+
+
+def test_a_branch_starts_when_its_trunk_has_come_there(tmp_path: Path) -> None:
+    study = branched(tmp_path)
+    trunk, branch = (next(s for s in study.specs() if bool(s.branch) == b) for b in (False, True))
+    keep = branch_file(trunk.keep[0])
+    code = (
+        f"import json, os, sys, time\nif sys.argv[1] == {trunk.run_id!r}: time.sleep(0.3); "
+        f"open({keep!r}, 'w'); time.sleep(0.3)\n"
+        f"else: assert os.path.exists(os.path.join('..', {trunk.run_id!r}, {keep!r}))\n{SAYS_LOSS}"
+    )
+    assert {state.state for state in run(study, python(code))} == {State.DONE}
+    assert branch.branch is not None
+
+
+def test_a_branch_whose_trunk_failed_says_so(tmp_path: Path) -> None:
+    study = branched(tmp_path)
+    with pytest.raises(RunsFailed, match=r"has not come to step"):
+        run(study, python("import sys; sys.exit('no')"))
+
+
+def test_the_protocol_is_checked_with_and_without_losses(study: Study, specs: Specs) -> None:
+    """The planned runs are of 23 to 116 steps, ten of them warmup; the fake loss falls with width: edges."""
+    codes = {check.code: check.ok for check in protocol(study.states())}
+    assert codes == {"warmup": False, "horizon": True, "learning_rate": False}
+    run(study, python(SAYS_LOSS))
+    (edge,) = (check for check in protocol(study.states()) if check.code == "edge")
+    assert "1e+09 FLOPs at width 16" in edge.message
+
+
+def test_a_learning_rate_that_is_not_the_best_of_its_probes_is_named(tmp_path: Path) -> None:
+    rows = [RunPlan(width=w, budget=2e9) for w in (8, 16)]
+    rows += [RunPlan(width=w, budget=2e9, learning_rate_times=t, purpose="probe") for w in (8, 16) for t in (0.5, 2.0)]
+    plan = StudyPlan("probed", "small-bytes-v1", tuple(rows))
+    study = create_study(tmp_path / "probed", plan, planned_specs(plan, {"corpus": "c0ffee"}))
+    for state in study.states():
+        loss = 2.0 if state.spec.purpose == "sweep" else 2.1
+        if state.spec.shape.d_model == 16 and state.spec.optimiser.learning_rate > 0.02:
+            loss = 1.9
+        facts = {"steps": 1, "seconds": 1.0, "tokens_per_second": 1.0}
+        (study.run_folder(state.run_id) / "result.json").write_text(
+            json.dumps({"state": "done", "loss": loss, **facts})
+        )
+    (check,) = (check for check in protocol(study.states()) if check.code == "learning_rate")
+    assert not check.ok
+    assert "at width 16 the loss is 2.100 at 0.006, 2.000 at 0.012, 1.900 at 0.024" in check.message
+    assert "at width 8" not in check.message

@@ -8,7 +8,7 @@ import pytest
 import isoflop as iso
 from isoflop.fitting import profile
 from isoflop.fitting.isoflop import power_law
-from isoflop.laws import Coefficient, Family
+from isoflop.laws import family
 
 REFINED_WEB = {
     "rw|base|warmup=long|decay=kaplan|count=kaplan|train": 0.8353,
@@ -60,31 +60,7 @@ def test_porian_settings_come_in_the_order_that_explains_kaplan(shared_data):
     assert found == sorted(found, reverse=True)
 
 
-class Repeated(Family):
-    """Muennighoff et al. 2023, equations 5 and 6, with one exponent: repeated tokens and excess parameters decay."""
-
-    name = "repeated"
-    formula = "L = E + A/N'^alpha + B/D'^alpha, D' = U + U R_D (1 - exp(-(D/U - 1)/R_D)), and N' likewise"
-    reference = "Muennighoff et al. 2023, arXiv 2305.16264"
-    inputs = ("params", "tokens", "unique_tokens")
-    coefficients = (
-        Coefficient("E", "irreducible loss", guesses=(1.87,)),
-        Coefficient("A", "parameters' amplitude", guesses=(521.0,)),
-        Coefficient("B", "tokens' amplitude", guesses=(1488.0,)),
-        Coefficient("alpha", "exponent of both", guesses=(0.35,)),
-        Coefficient("R_D", "epochs after which repeats lose 1 - 1/e of their worth", guesses=(1, 5, 15, 50, 150)),
-        Coefficient("R_N", "the same of parameters in excess", guesses=(1, 2, 5, 15, 50)),
-    )
-
-    def loss(self, theta, inputs):
-        N, D = inputs["params"], inputs["tokens"]
-        U = np.minimum(inputs["unique_tokens"], D)
-        best = np.minimum((theta["A"] / theta["B"]) ** (1 / theta["alpha"]) * U, N)
-        tokens = U + U * theta["R_D"] * (1 - np.exp(-(D / U - 1) / theta["R_D"]))
-        params = best + best * theta["R_N"] * (1 - np.exp(-(N / best - 1) / theta["R_N"]))
-        return theta["E"] + theta["A"] / params ** theta["alpha"] + theta["B"] / tokens ** theta["alpha"]
-
-
+REPEATED = family("data_limited")
 HELD = {"E": float(np.exp(0.6254804)), "A": float(np.exp(6.255414)), "B": float(np.exp(7.3049641)), "alpha": 0.3526596}
 
 
@@ -96,10 +72,10 @@ def test_muennighoff_repeats(shared_data):
     """
     runs = iso.read_runs(shared_data / "datablations_muennighoff" / "published_fit_subset.csv")
     assert len(runs) == 182
-    there = iso.fit(runs, Repeated(), draws=0, pin={**HELD, "R_D": 15.387756})
+    there = iso.fit(runs, "data_limited", draws=0, pin={**HELD, "R_D": 15.387756})
     printed = objective(runs, R_D=15.387756, R_N=5.309743)
     assert printed == pytest.approx(0.015825937, rel=5e-5)
-    fit = iso.fit(runs, Repeated(), pin=HELD, draws=0)
+    fit = iso.fit(runs, "data_limited", pin=HELD, draws=0)
     assert fit.objective.value < there.objective.value <= printed
     assert fit.objective.value == pytest.approx(0.0158074, rel=2e-4)
     assert 40 < fit.law.coefficients["R_D"] < 60
@@ -111,8 +87,8 @@ def test_muennighoff_repeats(shared_data):
 
 def objective(runs, **values):
     theta = {name: np.asarray(value) for name, value in {**HELD, **values}.items()}
-    inputs = {name: np.asarray(runs.column(name), float) for name in Repeated.inputs}
-    size = np.abs(np.log(Repeated().loss(theta, inputs) / runs.loss))
+    inputs = {name: np.asarray(runs.column(name), float) for name in REPEATED.inputs}
+    size = np.abs(np.log(REPEATED.loss(theta, inputs) / runs.loss))
     return float(np.where(size <= 1e-3, 0.5 * size**2, 1e-3 * (size - 0.5e-3)).sum())
 
 

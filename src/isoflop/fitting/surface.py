@@ -222,13 +222,18 @@ class FamilyRuns:
 
 
 def inputs_of(runs: Runs, family: Family) -> dict[str, FloatArray]:
-    """The columns that the family reads; a missing or textual one raises UnknownName or TableError."""
+    """The columns that the family reads; a missing or textual one raises UnknownName or TableError.
+
+    Where a column that the family can do without is blank, as the unique tokens of a run that had plenty, it is what
+    ``family.assumed`` says.
+    """
     columns = {}
     for name in family.inputs:
         column = runs.column(name)
         if column.dtype.kind != "f":
             raise TableError(f"{runs.source}: the family {family.name} needs numbers in column {name!r}.")
-        columns[name] = np.asarray(column, float)
+        filled = np.asarray(column, float)
+        columns[name] = np.where(np.isnan(filled), family.assumed[name], filled) if name in family.assumed else filled
     return columns
 
 

@@ -10,13 +10,14 @@ from isoflop.runs import Runs
 COUNT = 48
 # Scattered, not gridded, so that every family sees as many values of its own input as there are runs.
 _GOLDEN = (np.arange(COUNT) * (np.sqrt(5) - 1) / 2) % 1
+_SILVER = (np.arange(COUNT) * np.sqrt(2)) % 1
 N, D = 1e8 * 1e3 ** (np.arange(COUNT) / (COUNT - 1)), 1e9 * 1e3**_GOLDEN
 INPUTS = {
     "params": N,
     "tokens": D,
     "flops": 6 * N * D,
     "steps": D / 5e5,
-    "unique_tokens": D / 4,
+    "unique_tokens": D / 16**_SILVER,
     "weight_bits": np.full(COUNT, 4.0),
     "activation_bits": np.full(COUNT, 6.0),
     "cache_bits": np.full(COUNT, 3.0),
@@ -53,6 +54,10 @@ PLANTED = {
     "hestness": {"E": 1.8, "L_0": 9.0, "D_0": 5e9, "beta": 0.5},
     "allocation": {"P": 8.64e19, "N_P": 1.3e9, "a": 0.73, "D_P": 2e10, "b": 0.27},
     "data_limited": {"E": 1.87, "A": 520.0, "B": 1490.0, "alpha": 0.353, "R_D": 15.4, "R_N": 5.3},
+    "repetition_penalty": {
+        **{"E": 1.8172, "A": 482.01, "B": 2085.43, "alpha": 0.3478, "beta": 0.3658},
+        **{"P": 1e-4, "delta": 0.8, "kappa": 0.4},
+    },
     "precision": {
         "E": 2.76,
         "A": 4.3e3,
@@ -79,4 +84,4 @@ def planted_runs(name: str, noise: float = 0.0, seed: int = 0) -> Runs:
     theta = {key: np.asarray(value) for key, value in PLANTED[name].items()}
     loss = np.broadcast_to(families()[name].loss(theta, INPUTS), N.shape)
     loss = loss * np.exp(noise * np.random.default_rng(seed).standard_normal(N.size))
-    return Runs(N, D, loss, columns={"steps": INPUTS["steps"]})
+    return Runs(N, D, loss, columns={name: INPUTS[name] for name in ("steps", "unique_tokens")})

@@ -89,18 +89,8 @@ def simulate(
         fits = [asked.of(table, seed=seed + i) for i, table in enumerate(tables)]
         alone = replace(asked, draws=0).of(bare, seed=seed)
         outcomes.append(_outcome(asked, prior, truths, fits, alone, target))
-    return Simulated(
-        design=design,
-        law=prior.id,
-        target=float(target),
-        noise=noise,
-        shared_noise=shared_noise,
-        truth=truth,
-        studies=studies,
-        draws=draws,
-        level=level,
-        outcomes=tuple(outcomes),
-    )
+    given = (prior.id, float(target), noise, shared_noise, truth, studies, draws, level)
+    return Simulated(design, *given, outcomes=tuple(outcomes))
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,7 @@ def _falling(step: int, optimiser: OptimiserSpec, last: int) -> float:
     if optimiser.schedule == "wsd":
         above = min(1.0, (last - step) / max(optimiser.decay_steps, 1))
     else:
-        done = (step + 1 - optimiser.warmup_steps) / (last + 1 - optimiser.warmup_steps)
+        done = (step + 1 - optimiser.warmup_steps) / max(last + 1 - optimiser.warmup_steps, 1)
         done = min(max(done, 0.0), 1.0)
         above = 1.0 - done if optimiser.schedule == "linear" else 0.5 * (1.0 + math.cos(math.pi * done))
     return optimiser.floor + (1.0 - optimiser.floor) * above

@@ -98,7 +98,7 @@ def huber_price(noise: float, delta: float = HUBER_DELTA) -> float:
     E psi² / (E psi')² with psi the clipped residual (Huber 1964): pi/2 where all are clipped, 1 where none is.
 
     >>> [round(huber_price(noise), 3) for noise in (1e-4, 3e-3, 1.0)]
-    [1.0, 1.342, 1.57]
+    [1.0, 1.344, 1.57]
     """
     k, normal = delta / noise, NormalDist()
     inside = 2 * normal.cdf(k) - 1

@@ -104,9 +104,8 @@ def ladder_design(frame: Frame, *, horizons: int = 4, shared_trunks: bool = Fals
     """
     sizes = max(2, frame.runs // horizons)
     ratios = np.geomspace(*frame.ratio, horizons)
-    # Compute goes as N^2: the span of compute is that of N^2 times that of D/N.
-    span = max(np.sqrt(frame.span / (ratios[-1] / ratios[0])), 2.0)
-    N = np.repeat(np.geomspace(1 / span, 1.0, sizes), horizons)
+    # Compute goes as N^2 D/N: at one D/N, the smallest and the largest network span what the frame asks for.
+    N = np.repeat(np.geomspace(1 / np.sqrt(frame.span), 1.0, sizes), horizons)
     D = N * np.tile(ratios, sizes)
     longest = np.tile(ratios == ratios[-1], sizes)
     share = np.where(longest, 1.0, DECAY_SHARE) if shared_trunks else np.ones(N.size)

@@ -28,7 +28,7 @@ class Rule:
     """A number that follows N, D and the width as powers of them: coefficient * N^params * D^tokens * width^width.
 
     >>> Rule(0.58, tokens=0.571).at(params=1e9, tokens=2e10, width=2048) // 1000
-    439.0
+    441.0
     """
 
     coefficient: float

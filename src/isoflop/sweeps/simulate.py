@@ -243,7 +243,7 @@ def _outcome(
         params=told(found.params, true.params, own[0], asked.level),
         tokens=told(found.tokens, true.tokens, own[1], asked.level),
         loss=told(found.loss, true.loss, own[2], asked.level),
-        wasted=(float(np.median(share)), float(np.quantile(share, asked.level))),
+        wasted=(float(np.mean(share)), float(np.quantile(share, asked.level))),
     )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from isoflop.quantities import format_flops, format_number
+from isoflop.quantities import format_flops
 from isoflop.sweeps.designs import Design
 
 Span = tuple[float, float]
@@ -59,7 +59,7 @@ class Outcome:
     """What one approach makes of the simulated studies.
 
     ``answered`` studies gave a law; the numbers at the target are None where too few did. ``wasted`` is the share of
-    the target's compute that following N* wastes under the truth: the median, and what no more than 1 - level of the
+    the target's compute that following N* wastes under the truth: the mean, and what no more than 1 - level of the
     studies exceed. ``verdicts`` and ``notes`` are shares of all studies, by status and by code. ``noise_free`` is the
     bias of N*, D* and the loss at the target on losses without any noise: the approach's own; None where that fit is
     refused.
@@ -81,7 +81,7 @@ class Outcome:
             "approach": self.approach,
             "answered": self.answered,
             **{name: None if one is None else one.to_dict() for name, one in told.items()},
-            "wasted": None if self.wasted is None else {"median": self.wasted[0], "at_level": self.wasted[1]},
+            "wasted": None if self.wasted is None else {"mean": self.wasted[0], "at_level": self.wasted[1]},
             "verdicts": dict(self.verdicts),
             "notes": dict(self.notes),
             "noise_free_bias": None if self.noise_free is None else dict(self.noise_free),
@@ -93,11 +93,12 @@ class Outcome:
         head = f"approach {self.approach}: verdict {said}"
         if self.params is None or self.loss is None or self.wasted is None:
             return [head, *self._notes()]
+        low, high = self.params.ratio
         lines = [
-            f"  N* at the target within a factor of {self.params.width:.3g} ({level:.0%} of studies), bias "
-            f"{self.params.bias:+.1%}{_own(self.params, 'x')}",
-            f"  loss {_span(self.loss.interval)}{_own(self.loss, '')}",
-            f"  compute wasted there: {self.wasted[0]:.1%} in the median, up to {self.wasted[1]:.1%}",
+            f"  N* at the target {low:.2f} to {high:.2f} times the truth in {level:.0%} of them, bias "
+            f"{self.params.bias:+.1%}{_own(self.params, 'N')}",
+            f"  loss {_span(self.loss.interval)}{_own(self.loss, 'loss')}",
+            f"  compute wasted there: {self.wasted[0]:.1%} on average, up to {self.wasted[1]:.1%}",
         ]
         if self.noise_free is not None and abs(self.noise_free["params_opt"]) > 5e-4:
             lines.append(f"  without any noise N* would still be off by {self.noise_free['params_opt']:+.1%}")
@@ -187,9 +188,9 @@ def _span(span: Span) -> str:
     return f"{span[0]:.{digits}f} to {span[1]:.{digits}f}"
 
 
-def _own(one: Told, unit: str) -> str:
+def _own(one: Told, what: str) -> str:
     """What the studies' own intervals say, where they have any."""
     if one.stated is None or one.coverage is None:
         return ""
-    width = f"a factor of {format_number(one.stated, 3)}" if unit else f"{one.truth * (one.stated - 1):.2g} wide"
-    return f"; their own intervals {width}, holding the truth in {one.coverage:.0%}"
+    width = f"{one.truth * (one.stated - 1):.2g} wide" if what == "loss" else f"a factor of {one.stated:.3g} wide"
+    return f"; their own intervals, {width}, hold it in {one.coverage:.0%}"

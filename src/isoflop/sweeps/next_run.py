@@ -88,7 +88,7 @@ def next_runs(
     alone = np.einsum("kp,kpq,kq->k", answer, inverse, answer)
     with_one = alone[:, None] - ((seen @ answer[:, :, None])[..., 0]) ** 2 / (1 + (seen * rows).sum(axis=-1))
     scale = noise * np.sqrt(huber_price(noise))
-    before = scale * float(np.sqrt(np.median(alone * weight)))
+    before = float(scale * np.sqrt(np.median(alone * weight)))
     after = scale * np.sqrt(np.median(with_one * weight[:, None], axis=0))
     found = [
         NextRun(float(n), float(d), float(SIX * n * d), bool(again), before, float(then))

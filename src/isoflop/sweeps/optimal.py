@@ -111,16 +111,28 @@ class Pool:
 
     @property
     def cost(self) -> FloatArray:
-        return SIX * self.params * self.tokens + self.terms.overhead
+        return SIX * self.params * self.tokens
 
     def costs(self, chosen: IntArray) -> float:
-        """What a design costs: a size's longest run whole, and of the others their decay, where trunks are shared."""
+        """What a design costs, overhead included; of a shared trunk's branches, their decay alone."""
+        overhead, own = self.terms.overhead * len(chosen), self.cost[chosen]
         if not self.terms.shared_trunks:
-            return float(self.cost[chosen].sum())
-        own = self.cost[chosen]
+            return float(own.sum()) + overhead
+        return float(DECAY_SHARE * own.sum() + (1 - DECAY_SHARE) * self._longest(chosen).sum()) + overhead
+
+    def costs_with(self, others: IntArray) -> FloatArray:
+        """What a design and one more run cost, for every candidate."""
+        so_far = self.costs(others) + self.terms.overhead
+        if not self.terms.shared_trunks:
+            return so_far + self.cost
+        longer = np.maximum(self.cost - self._longest(others)[self.size], 0.0)
+        return so_far + DECAY_SHARE * self.cost + (1 - DECAY_SHARE) * longer
+
+    def _longest(self, chosen: IntArray) -> FloatArray:
+        """The cost of each size's longest run."""
         longest = np.zeros(SIZES)
-        np.maximum.at(longest, self.size[chosen], own)
-        return float(DECAY_SHARE * own.sum() + (1 - DECAY_SHARE) * longest.sum())
+        np.maximum.at(longest, self.size[chosen], self.cost[chosen])
+        return longest
 
     def score(self, chosen: IntArray) -> float:
         """The mean over laws of the ln variance of the answer."""
@@ -140,22 +152,13 @@ class Pool:
         alone = np.einsum("kp,kpq,kq->k", self.answer, inverse, self.answer)
         return self._mean(alone[:, None] - gain**2 / (1 + (seen * self.rows).sum(axis=-1)))
 
-    def costs_with(self, others: IntArray) -> FloatArray:
-        """What a design and one more run cost, for every candidate."""
-        if not self.terms.shared_trunks:
-            return self.costs(others) + self.cost
-        longest = np.zeros(SIZES)
-        np.maximum.at(longest, self.size[others], self.cost[others])
-        longer = np.maximum(self.cost - longest[self.size], 0.0)
-        return self.costs(others) + DECAY_SHARE * self.cost + (1 - DECAY_SHARE) * longer
-
     def missing(self, others: IntArray) -> FloatArray:
         """How many sizes and runs on the frontier the terms still miss with one more run, for every candidate."""
         wanted = len(others) + 1
         sizes = np.unique(self.size[others])
         lack = min(self.terms.sizes, wanted) - len(sizes) - ~np.isin(self.size, sizes)
         off = int(self.terms.frontier * wanted) - self.near[others].sum() - self.near
-        return np.maximum(lack, 0.0) + np.maximum(off, 0.0)
+        return np.asarray(np.maximum(lack, 0.0) + np.maximum(off, 0.0))
 
     def allowed(self, others: IntArray) -> NDArray[np.bool_]:
         """Which candidates may join ``others`` at all."""

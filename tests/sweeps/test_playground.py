@@ -105,8 +105,8 @@ def test_whole_numbers_are_refused_and_said() -> None:
 
 def test_it_is_plain_data() -> None:
     table = json.loads(playground("medium", objective="huber").to_json())
-    assert len(table["points"]) == 36
-    assert sum(point["used"] for point in table["points"]) == 16
+    assert len(table["runs"]) == 36
+    assert sum(run["used"] for run in table["runs"]) == 16
     assert table["truth"]["allocation"][0] == pytest.approx(0.5126, abs=1e-4)
     assert "predicted loss" in str(playground("medium"))
 

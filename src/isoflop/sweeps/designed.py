@@ -8,6 +8,7 @@ from typing import Any
 
 from isoflop import laws
 from isoflop.errors import UnknownName, UsageError
+from isoflop.fitting.parametric import FREEDOM
 from isoflop.hardware import Budget, Cost, read_budget
 from isoflop.laws import Law
 from isoflop.quantities import format_flops, format_number, read_flops
@@ -26,6 +27,9 @@ RUNS = 40
 FIRST_ORDER = 0.5
 """A deviation of ln N* above which the delta method understates the spread."""
 UNSPENT = 0.97
+MOST_OPTIMAL = 400
+LEAST_PARAMS = 1000.0
+"""Networks below this say nothing of large ones."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,9 +139,11 @@ def design(
     prior = laws.law(law) if isinstance(law, str) else law
     spent, at = read_budget(budget), read_flops(target).value
     _check(spent, at, kind, goal, terms, against, level)
+    _check_runs(runs, prior, kind, seed)
     frame = Frame(spent.flops, prior, runs, ratio, span, seed)
     deviation = NOISE if noise is None else noise
     made = _made(kind, frame, at, goal, terms)
+    _refuse_nothing(made, spent)
     said = expected(made, prior, noise=deviation, target=at)
     other = _made(against, frame, at, goal, AS_USUAL) if against else None
     found = Designed(
@@ -178,7 +184,31 @@ def _check(spent: Budget, target: float, kind: str, goal: str, terms: Terms, aga
     if not 0 < terms.largest_run <= 1:
         raise UsageError("the largest run may cost from nothing up to the whole budget; give a share such as 25%.")
     if not 0 <= terms.overhead * 3 < spent.flops:
-        raise UsageError(f"an overhead of {terms.overhead:.3g} FLOPs a run leaves nothing of the budget for training.")
+        raise UsageError(
+            f"an overhead of {format_flops(terms.overhead)} FLOPs a run leaves nothing of the budget for training."
+        )
+
+
+def _check_runs(runs: int, prior: Law, kind: str, seed: int) -> None:
+    least = len(prior.family.names) + FREEDOM
+    if runs < least:
+        raise UsageError(f"{runs} runs carry no fit of {prior.family.name}, which takes {least}; ask for more.")
+    if kind == OPTIMAL and runs > MOST_OPTIMAL:
+        raise UsageError(
+            f"an optimal design of {runs} runs would be sought for hours; ask for {MOST_OPTIMAL} at most, or for "
+            "another kind (--kind space-filling)."
+        )
+    if seed < 0:
+        raise UsageError(f"a seed of {seed} was asked for; give a whole number from 0 up.")
+
+
+def _refuse_nothing(made: Design, spent: Budget) -> None:
+    smallest = float(made.params.min())
+    if smallest < LEAST_PARAMS:
+        raise UsageError(
+            f"a budget of {format_flops(spent.flops)} FLOPs buys {len(made)} runs of networks from "
+            f"{format_number(smallest, 2)} parameters up, which are none; give a larger budget, or ask for fewer runs."
+        )
 
 
 def _made(kind: str, frame: Frame, target: float, goal: str, terms: Terms) -> Design:

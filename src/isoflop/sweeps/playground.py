@@ -26,6 +26,7 @@ from isoflop.sweeps.designs import FLOPS_PER_PARAM_AND_TOKEN
 
 FloatArray = NDArray[np.float64]
 
+SCHEMA = "isoflop.design/1"
 TRUTH = "besiroglu2024"
 SIZES = np.array([1e8, 3e8, 7e8, 1e9, 3e9, 7e9, 1e10, 3e10, 7e10])
 TOKENS_PER_PARAM = np.array([5.0, 10.0, 20.0, 40.0])
@@ -64,11 +65,20 @@ class Played:
         return None if self.predicted_loss is None else self.predicted_loss - self.true_loss
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain data: the setting, every point, the fit's numbers and the two losses at the target."""
-        truth = laws.law(TRUTH)
-        law = self.fit.fitted
-        allocation = None if law is None else law.allocation()
+        """Plain data: the setting, every run, the fit's numbers and the two losses at the target."""
+        truth, law = laws.law(TRUTH), self.fit.fitted
+        columns = (
+            self.params,
+            self.tokens,
+            FLOPS_PER_PARAM_AND_TOKEN * self.params * self.tokens,
+            self.loss,
+            self.used,
+        )
+        names = ("params", "tokens", "flops", "loss", "used")
+        runs = [dict(zip(names, row, strict=True)) for row in zip(*(c.tolist() for c in columns), strict=True)]
         return {
+            "schema": SCHEMA,
+            "kind": "playground",
             "setting": {
                 "region": self.region,
                 "decimals": self.decimals,
@@ -76,17 +86,13 @@ class Played:
                 "objective": self.objective,
             },
             "truth": {"law": TRUTH, "coefficients": dict(truth.coefficients), "allocation": truth.allocation()},
-            "points": [
-                {"params": N, "tokens": D, "loss": L, "used": used}
-                for N, D, L, used in zip(
-                    self.params.tolist(), self.tokens.tolist(), self.loss.tolist(), self.used.tolist(), strict=True
-                )
-            ],
+            "runs": runs,
+            "cost_flops": sum(run["flops"] for run in runs if run["used"]),
+            "expected": {"params_opt_interval_ratio": None, "loss_interval": None},
             "fit": {
                 "coefficients": None if law is None else dict(law.coefficients),
-                "allocation": allocation,
+                "allocation": None if law is None else law.allocation(),
                 "verdict": self.fit.verdict.status,
-                "notes": [note.message for note in self.fit.verdict.notes if note.code != "no_draws"],
             },
             "target": {
                 "params": self.target_params,
@@ -95,6 +101,7 @@ class Played:
                 "predicted_loss": self.predicted_loss,
                 "error": self.error,
             },
+            "notes": [note.message for note in self.fit.verdict.notes if note.code != "no_draws"],
         }
 
     def to_json(self) -> str:

@@ -76,7 +76,7 @@ def within_chance(seen: float, expected: float, count: int) -> bool:
 
 @pytest.fixture(scope="module")
 def studied() -> Simulated:
-    return simulate(DESIGN, PRIOR, noise=NOISE, target=TARGET, studies=45, draws=80, approach="all")
+    return simulate(DESIGN, PRIOR, noise=NOISE, target=TARGET, studies=30, draws=80, approach="all")
 
 
 def test_the_spread_of_the_surface_is_that_of_the_delta_method(studied: Simulated) -> None:
@@ -84,18 +84,18 @@ def test_the_spread_of_the_surface_is_that_of_the_delta_method(studied: Simulate
     assert found.params is not None
     assert found.loss is not None
     factor = NOISE * huber_inefficiency(1e-3 / NOISE)
-    assert within_chance(found.params.deviation, factor * linearised(DESIGN, "params"), 45)
-    assert within_chance(found.loss.deviation, factor * linearised(DESIGN, "loss"), 45)
+    assert within_chance(found.params.deviation, factor * linearised(DESIGN, "params"), 30)
+    assert within_chance(found.loss.deviation, factor * linearised(DESIGN, "loss"), 30)
     expected = np.exp(2 * stats.norm.ppf(0.95) * found.params.deviation)
-    assert found.params.width == pytest.approx(expected, rel=0.15)  # quantiles of 45 against their deviation
+    assert found.params.width == pytest.approx(expected, rel=0.15)  # quantiles of 30 against their deviation
 
 
 def test_least_squares_is_as_much_narrower_as_hubers_theory_says(studied: Simulated) -> None:
-    plain = simulate(DESIGN, PRIOR, noise=NOISE, target=TARGET, studies=45, draws=0, objective="least_squares")
+    plain = simulate(DESIGN, PRIOR, noise=NOISE, target=TARGET, studies=30, draws=0, objective="least_squares")
     found, huber = plain.outcome().params, studied.outcome(3).params
     assert found is not None
     assert huber is not None
-    assert within_chance(found.deviation, NOISE * linearised(DESIGN, "params"), 45)
+    assert within_chance(found.deviation, NOISE * linearised(DESIGN, "params"), 30)
     assert 1 < huber.deviation / found.deviation < huber_inefficiency(0.0001)  # that of least absolute deviation
 
 
@@ -105,7 +105,7 @@ def test_intervals_of_the_studies_hold_the_truth_as_often_as_they_say(studied: S
         for told in (found.params, found.tokens):
             assert told is not None
             assert told.coverage is not None
-            assert told.coverage >= stats.binom.ppf(0.001, 45, 0.9) / 45
+            assert told.coverage >= stats.binom.ppf(0.001, 30, 0.9) / 30
             assert told.stated == pytest.approx(told.width, rel=0.35)
 
 
@@ -118,7 +118,7 @@ def test_verdicts_and_notes_are_shares_of_the_studies(studied: Simulated) -> Non
     assert envelope.notes == {"no_curves": 1.0}
     assert envelope.params is None
     assert envelope.answered == 0
-    assert studied.outcome(3).answered == 45
+    assert studied.outcome(3).answered == 30
 
 
 def test_it_is_said_and_written(studied: Simulated) -> None:
@@ -126,7 +126,7 @@ def test_it_is_said_and_written(studied: Simulated) -> None:
     assert table["approaches"]["3"]["params_opt"]["coverage"] > 0.5
     assert table["approaches"]["1"]["params_opt"] is None
     said = str(studied)
-    assert "45 simulated studies of 35 runs" in said
+    assert "30 simulated studies of 35 runs" in said
     assert "no_curves 100%" in said
 
 

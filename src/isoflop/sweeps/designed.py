@@ -195,7 +195,7 @@ def _check_runs(runs: int, prior: Law, kind: str, seed: int) -> None:
         raise UsageError(f"{runs} runs carry no fit of {prior.family.name}, which takes {least}; ask for more.")
     if kind == OPTIMAL and runs > MOST_OPTIMAL:
         raise UsageError(
-            f"an optimal design of {runs} runs would be sought for hours; ask for {MOST_OPTIMAL} at most, or for "
+            f"an optimal design of {runs} runs takes many minutes to find; ask for {MOST_OPTIMAL} at most, or for "
             "another kind (--kind space-filling)."
         )
     if seed < 0:

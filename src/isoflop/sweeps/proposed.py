@@ -123,6 +123,37 @@ def propose(
     >>> found.after.params < found.now.params
     True
     """
+    _check(runs, target, goal, level)
+    known = law if law is not None else _fitted(runs, level, seed)
+    deviation = _residual(runs, known) if noise is None else noise
+    spent = 6 * runs.params * runs.tokens
+    ranked = next_runs(
+        runs.params,
+        runs.tokens,
+        known,
+        noise=deviation,
+        target=target,
+        goal=goal,
+        ratio=ratio,
+        flops=None if largest_run is None else (min(float(spent.min()), largest_run), largest_run),
+        count=count,
+    )
+    so_far = of_runs("so far", runs.params, runs.tokens)
+    longer = of_runs("next", np.append(runs.params, ranked[0].params), np.append(runs.tokens, ranked[0].tokens))
+    now, after = (expected(made, known, noise=deviation, target=target) for made in (so_far, longer))
+    possible = (
+        (noise is None, f"A noise of {share(deviation)} is what these runs show about {known.id}."),
+        (known.draws is None, f"{known.id} has no draws: the runs are chosen for that one law."),
+        (
+            ranked[0].flops < 0.1 * spent.max(),
+            "The best run for its FLOPs is a small one: make several such before asking again.",
+        ),
+    )
+    notes = tuple(said for holds, said in possible if holds)
+    return Proposed(runs, known, float(target), deviation, goal, level, ranked, now, after, notes)
+
+
+def _check(runs: Runs, target: float, goal: str, level: float) -> None:
     if goal not in GOALS:
         raise UnknownName.among("goal", goal, GOALS)
     if not 0 < level < 1:
@@ -135,36 +166,6 @@ def propose(
             f"a target of {format_flops(target)} FLOPs is no more than the largest run so far "
             f"({format_flops(most)}); ask for a larger one."
         )
-    notes = []
-    known = law if law is not None else _fitted(runs, level, seed)
-    if noise is None:
-        noise = _residual(runs, known)
-        notes.append(f"A noise of {share(noise)} is what these runs show about {known.id}.")
-    smallest = float((6 * runs.params * runs.tokens).min())
-    span = None if largest_run is None else (min(smallest, largest_run), largest_run)
-    ranked = next_runs(
-        runs.params,
-        runs.tokens,
-        known,
-        noise=noise,
-        target=target,
-        goal=goal,
-        ratio=ratio,
-        flops=span,
-        count=count,
-    )
-    now, after = (
-        expected(of_runs("so far", *pair), known, noise=noise, target=target)
-        for pair in (
-            (runs.params, runs.tokens),
-            (np.append(runs.params, ranked[0].params), np.append(runs.tokens, ranked[0].tokens)),
-        )
-    )
-    if known.draws is None:
-        notes.append(f"{known.id} has no draws: the runs are chosen for that one law.")
-    if ranked[0].flops < 0.1 * most:
-        notes.append("The best run for its FLOPs is a small one: make several such before asking again.")
-    return Proposed(runs, known, float(target), noise, goal, level, ranked, now, after, tuple(notes))
 
 
 def _fitted(runs: Runs, level: float, seed: int) -> Law:

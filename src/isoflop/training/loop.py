@@ -19,6 +19,7 @@ from isoflop.training import model
 from isoflop.training.attempt import Attempt, Metrics, Stopped
 from isoflop.training.checkpoint import CHECKPOINT, WEIGHTS, encode, restore
 from isoflop.training.data import Corpus
+from isoflop.training.device import device_facts, device_of
 from isoflop.training.run import Run, check_text, open_corpus
 from isoflop.training.spec import branch_file, read_spec
 
@@ -39,13 +40,12 @@ def train(attempt: Attempt) -> None:
         checkpoint.unlink(missing_ok=True)
         return
     attempt.claim()
-    torch.set_num_threads(1)
-    torch.set_flush_denormal(True)  # moments of rare bytes decay into denormals, slow on many processors
     spec = read_spec(folder)
+    device = device_of(spec)
     corpus = open_corpus(folder, spec, spec.corpus, spec.corpus_digest)
     others = {one.name: open_corpus(folder, spec, one.corpus, one.corpus_digest) for one in spec.also_judged}
     check_text(spec, corpus)
-    run = Run(spec, corpus)
+    run = Run(spec, corpus, device)
     if checkpoint.exists():
         run.progress = restore(checkpoint, run.tensors(), spec.digest())
     else:
@@ -55,7 +55,7 @@ def train(attempt: Attempt) -> None:
     loss = run.validation_loss(corpus) if finite else math.nan
     loss_on = {name: run.validation_loss(other) for name, other in others.items()} if finite else {}
     views = model.named_views(run.judged(), spec.shape)
-    attempt.publish(WEIGHTS, safetensors.numpy.save({name: view.numpy() for name, view in views.items()}))
+    attempt.publish(WEIGHTS, safetensors.numpy.save({name: view.cpu().numpy() for name, view in views.items()}))
     result = _result(run, attempt, corpus, loss, loss_on)
     attempt.publish("result.json", json.dumps(result, indent=2).encode() + b"\n")
     checkpoint.unlink(missing_ok=True)
@@ -127,7 +127,9 @@ def _result(run: Run, attempt: Attempt, corpus: Corpus, loss: float, loss_on: Ma
         "eval_tokens": spec.eval_windows * spec.shape.context,
         "seconds": round(progress.seconds, 4),
         "tokens_per_second": round(own / progress.seconds, 1),
-        "device": "cpu",
+        "flops_per_second": flops.exact_causal * own / progress.seconds,
+        **device_facts(run.device),
+        "precision": spec.precision,
         "torch": torch.__version__,
         "cpu_capability": torch.backends.cpu.get_cpu_capability(),
         "threads": torch.get_num_threads(),

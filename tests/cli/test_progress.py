@@ -126,3 +126,13 @@ def test_the_table_is_not_drawn_at_every_poll(monkeypatch: pytest.MonkeyPatch) -
         assert len(screen.getvalue()) == drawn
         on_progress(AFTER)  # the end is always drawn
         assert len(screen.getvalue()) > drawn
+
+
+@pytest.mark.parametrize("state", State)
+def test_a_table_has_a_place_for_every_state(state: State) -> None:
+    """A long study on a low terminal, one of whose runs is in this state; what is not shown is counted."""
+    states = (*(RunState(spec, State.DONE, spec.steps, 1.5, 20.0, 1e5) for spec in MANY[1:]), RunState(MANY[0], state))
+    lines = lines_of(states, 80, 10)
+    assert any(line.startswith(MANY[0].run_id) and str(state) in line for line in lines) or any(
+        line.startswith("and ") and f" {state}" in line for line in lines
+    )

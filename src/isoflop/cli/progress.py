@@ -18,9 +18,11 @@ from isoflop.study import Progress, RunState, State, time_left
 from isoflop.training.spec import RunSpec
 
 REFRESH_SECONDS = 0.5
-STYLES = {State.DONE: "green", State.RUNNING: "bold", State.FAILED: "red", State.DIVERGED: "red"}
-WORTH_A_LOOK = (State.RUNNING, State.FAILED, State.DIVERGED, State.STOPPED, State.DONE, State.PENDING)
-"""Which runs are shown first where a terminal has no room for all of them."""
+FAILURES = tuple(state for state in State if state.has_failed or state is State.DIVERGED)
+STYLES = {State.DONE: "green", State.RUNNING: "bold", **dict.fromkeys(FAILURES, "red")}
+LATER = (State.STOPPED, State.CANCELLED, State.DONE, State.WAITING, State.PENDING)
+WORTH_A_LOOK = (State.RUNNING, *FAILURES, *LATER)
+"""Which runs are shown first where a terminal has no room for all of them; every state is one of these."""
 LINES_BESIDE_RUNS = 4
 """Of a terminal's height: the header, the caption on two lines at worst, and the cursor's own line."""
 
@@ -91,7 +93,8 @@ def _table(states: Sequence[RunState], caption: str, room: int) -> Table:
     table = Table(caption=caption, caption_justify="left", box=None, pad_edge=False, header_style="dim")
     for name in ("run", "FLOPs", "state", "done", "loss", "tokens/s"):
         table.add_column(name, justify="left" if name in ("run", "state") else "right", no_wrap=name != "state")
-    table.columns[2].min_width = max(map(len, State))
+    # Wide enough for the longest state on show: room for one that is not would cost a narrow terminal the speeds.
+    table.columns[2].min_width = max(len(state.state) for state in states)
     for state in states:
         table.add_row(
             state.run_id,

@@ -39,7 +39,7 @@ def init(
     usd_per_hour: UsdPerHour = None,
     json: Json = False,
 ) -> None:
-    """Make the folder of every run that study.toml plans, and build its corpora; again after it was edited."""
+    """Make the folder of every run that study.toml plans. Again after it was edited: runs are added, none is changed."""
     made = None if dry_run else studies.init_study(study)
     file = study / studies.STUDY if study.is_dir() else study
     specs = made.specs() if made else studies.preview(studies.read_plan(file))
@@ -57,7 +57,7 @@ def run(
     fail_fast: Annotated[bool, typer.Option("--fail-fast", help="Stop all at the first run that fails.")] = False,
     json: Json = False,
 ) -> None:
-    """Train every run that has no result; the same command goes on after any interruption."""
+    """Train every run that has no result. The same command goes on after any interruption."""
     found = studies.open_study(study)
     plan = found.plan()
     again = f"isoflop sweep retry {found.folder} clears them for another try"
@@ -77,7 +77,7 @@ def status(
     follow: Annotated[bool, typer.Option("--follow", help="Say it again every 2 seconds, until Ctrl-C.")] = False,
     json: Json = False,
 ) -> None:
-    """Say where the study stands: runs by state, FLOPs done, time left, failures with their reasons, the protocol."""
+    """Say where the study stands. Runs by state, FLOPs done, time left, failures with reasons, checks of the protocol."""
     found = studies.open_study(study)
     _say_standing(found, json=json, runs=runs)
     while follow:
@@ -91,7 +91,7 @@ def collect(
     study: Folder,
     out: Annotated[Path | None, typer.Option("-o", "--out", help="The table, else STUDY/runs.csv.")] = None,
 ) -> None:
-    """Write the runs that have ended, failed ones with their reason, as one table for isoflop fit."""
+    """Write the runs that have ended as one table. Failed ones are in it with their reason, and fits leave them out."""
     found = studies.open_study(study)
     table = out or found.folder / "runs.csv"
     if table.suffix != ".csv":
@@ -102,14 +102,14 @@ def collect(
 
 @sweep.command()
 def retry(study: Folder, names: Names = None) -> None:
-    """Clear runs that failed or were cancelled, so that the next ``run`` tries them again; a diverged one by name."""
+    """Have failed or cancelled runs tried again. The next ``run`` does it; a run that diverged must be named."""
     told = studies.retry(studies.open_study(study), names or [])
     typer.echo(text.told(told, "is", "are", "cleared; isoflop sweep run tries again"))
 
 
 @sweep.command()
 def cancel(study: Folder, names: Names = None) -> None:
-    """End these runs, or all that have not ended, and leave them; a study that is being run sees it in seconds."""
+    """End runs, and leave them so. All that have not ended, or those named; a running study sees it in seconds."""
     told = studies.cancel(studies.open_study(study), names or [])
     typer.echo(text.told(told, "is", "are", "cancelled; isoflop sweep retry takes it back"))
 

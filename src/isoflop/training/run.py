@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from isoflop.errors import DataError, UsageError
+from isoflop.errors import UsageError
 from isoflop.training import decoder, model
 from isoflop.training.autograd import AutogradStep
 from isoflop.training.checkpoint import Progress, restore
@@ -110,36 +110,11 @@ class Run:
 
 
 def open_corpus(folder: Path, spec: RunSpec, corpus: str, digest: str) -> Corpus:
-    """The corpus at ``corpus``, a path relative to the run's folder; refused where it is another or too small to judge.
-
-    UsageError for another text, DataError for too few validation windows.
-    """
+    """The corpus at ``corpus``, a path relative to the run's folder; UsageError where it is another."""
     found = read_corpus(folder / corpus)
     if found.digest != digest:
         raise UsageError(
             f"run {spec.run_id} was designed for the corpus {digest[:12]}, and {corpus} holds {found.digest[:12]}: "
             "restore that corpus or start a new study."
         )
-    windows = Windows(found.validation(), spec.shape.context, seed=0).count
-    if windows < spec.eval_windows:
-        raise DataError(
-            f"run {spec.run_id} is to be judged on {spec.eval_windows} windows of {spec.shape.context} tokens, and its "
-            f"corpus has {windows} for validation: ask for fewer or give more text."
-        )
     return found
-
-
-def check_text(spec: RunSpec, corpus: Corpus) -> None:
-    """Raise DataError unless the training text, capped as the spec says, holds a step and what the cap promises."""
-    if spec.unique_tokens is not None and spec.unique_tokens > corpus.train_tokens:
-        raise DataError(
-            f"run {spec.run_id} caps its text at {spec.unique_tokens:,} tokens, and its corpus has "
-            f"{corpus.train_tokens:,} to train on: give a smaller cap or more text."
-        )
-    text = min(spec.unique_tokens or corpus.train_tokens, corpus.train_tokens)
-    windows = (text - 1) // spec.shape.context
-    if windows < spec.batch_windows:
-        raise DataError(
-            f"run {spec.run_id} has {text:,} tokens to train on, {windows} windows of {spec.shape.context}, and a step "
-            f"takes {spec.batch_windows}: give more text or a larger cap."
-        )

@@ -34,8 +34,7 @@ def init_study(path: Path) -> Study:
             "is another (the standard library differs between Pythons); take the corpus_digest out to use this one."
         )
     study = Study(folder)
-    for spec in planned_specs(plan, digests):
-        study.add(spec)
+    study.add_all(planned_specs(plan, digests))
     return study
 
 

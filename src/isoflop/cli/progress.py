@@ -53,16 +53,23 @@ class Lines:
             if self._seen:
                 print(f"going on: {_overall(states, self._workers, self._then)}", file=sys.stderr, flush=True)
             return
-        for state in states:
-            before = self._seen.get(state.run_id)
-            self._seen[state.run_id] = state.state
-            if before != state.state and not (before is None and state.state is State.PENDING):
-                print(self._line(state, states), file=sys.stderr, flush=True)
+        changed = [state for state in states if self._has_changed(state)]
+        if changed:
+            overall = _overall(states, self._workers, self._then)  # once: it looks at every run of the study
+            print("\n".join(f"{_line(state)}  ({overall})" for state in changed), file=sys.stderr, flush=True)
 
-    def _line(self, state: RunState, states: tuple[RunState, ...]) -> str:
-        loss = f"  loss {state.loss:.4f}" if state.state is State.DONE and state.loss is not None else ""
-        reason = f"  {state.reason}" if state.reason else ""
-        return f"{state.run_id}  {state.state}{loss}{reason}  ({_overall(states, self._workers, self._then)})"
+    def _has_changed(self, state: RunState) -> bool:
+        """Whether a run has begun or ended since it was last asked about."""
+        assert self._seen is not None
+        before = self._seen.get(state.run_id)
+        self._seen[state.run_id] = state.state
+        return before != state.state and not (before is None and state.state is State.PENDING)
+
+
+def _line(state: RunState) -> str:
+    loss = f"  loss {state.loss:.4f}" if state.state is State.DONE and state.loss is not None else ""
+    reason = f"  {state.reason}" if state.reason else ""
+    return f"{state.run_id}  {state.state}{loss}{reason}"
 
 
 class _Table:

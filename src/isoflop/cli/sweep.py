@@ -39,7 +39,7 @@ def init(
     usd_per_hour: UsdPerHour = None,
     json: Json = False,
 ) -> None:
-    """Make the folder of every run that study.toml plans. After it was edited: runs are added, none is changed."""
+    """Make the folder of every run that study.toml plans. After an edit, again: it adds runs and changes none."""
     made = None if dry_run else studies.init_study(study)
     file = study / studies.STUDY if study.is_dir() else study
     specs = made.specs() if made else studies.preview(studies.read_plan(file))
@@ -77,7 +77,7 @@ def status(
     follow: Annotated[bool, typer.Option("--follow", help="Say it again every 2 seconds, until Ctrl-C.")] = False,
     json: Json = False,
 ) -> None:
-    """Say where the study stands. Runs by state, FLOPs, time left, failures with reasons, checks of the protocol."""
+    """Say where the study stands. Runs by state, FLOPs done, time left, failures and why, checks of the protocol."""
     found = studies.open_study(study)
     _say_standing(found, json=json, runs=runs)
     while follow:

@@ -11,10 +11,11 @@ import numpy as np
 from isoflop.errors import UsageError
 from isoflop.quantities import format_si
 from isoflop.study._init import preview
-from isoflop.study._plan import RunPlan, StudyPlan
+from isoflop.study._plan import CorpusPlan, RunPlan, StudyPlan
 from isoflop.sweeps.designs import Design
 from isoflop.sweeps.recipe import Recipe, width_for_params
 from isoflop.sweeps.recipe import recipe as named_recipe
+from isoflop.training.data import vocabulary
 
 FAR = math.log(1.25)
 """A width whose N is further than this from the run's is no width for it."""
@@ -36,7 +37,10 @@ def study_of_design(design: Design, recipe: str, name: str, loss_noise: float | 
     """
     rules = named_recipe(recipe)
     rows = [*_trunks(design, rules), *_single(design, rules)]
-    plan = StudyPlan(name=name, recipe=recipe, runs=tuple(rows), loss_noise=loss_noise)
+    # Bytes where the recipe is one of bytes, else byte pairs of its vocabulary; the text itself is the reader's to name.
+    unit = "byte" if rules.vocab == vocabulary("byte") else f"bpe:{rules.vocab}"
+    corpora = (CorpusPlan(unit=unit),)
+    plan = StudyPlan(name=name, recipe=recipe, runs=tuple(rows), loss_noise=loss_noise, corpora=corpora)
     preview(plan)
     return plan
 

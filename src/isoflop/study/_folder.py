@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -13,6 +14,9 @@ from isoflop.study._lock import is_supervised
 from isoflop.study._plan import STUDY, RunPlan, StudyPlan, plan_to_toml, read_plan
 from isoflop.study._states import RunState, read_state
 from isoflop.training.spec import RunSpec, read_spec
+
+WRITES_AT_A_TIME = 8
+"""Files that are forced to the disk at the same moment share its wait: 0.4 ms each for eight, 4 ms for one alone."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +51,12 @@ class Study:
             return
         folder.mkdir(parents=True, exist_ok=True)
         write_atomic(folder / "spec.json", json.dumps(spec.to_dict(), indent=1) + "\n")
+
+    def add_all(self, specs: Iterable[RunSpec]) -> None:
+        """``add`` each of them, several at a time: almost all of the time goes into waiting for the disk."""
+        with ThreadPoolExecutor(WRITES_AT_A_TIME) as threads:
+            for _ in threads.map(self.add, specs):
+                pass
 
     def specs(self) -> tuple[RunSpec, ...]:
         """The specs of all runs, by budget and width."""
@@ -84,8 +94,7 @@ def create_study(folder: Path, plan: StudyPlan, specs: Sequence[RunSpec]) -> Stu
         else:
             write_atomic(folder / STUDY, plan_to_toml(plan))
         study = Study(folder)
-        for spec in specs:
-            study.add(spec)
+        study.add_all(specs)
     except OSError as error:
         raise UsageError(f"the study folder {folder} cannot be written ({error.strerror}); choose another.") from None
     return study

@@ -9,7 +9,7 @@ from isoflop.study._folder import Study
 from isoflop.study._plan import STANDARD_LIBRARY, STUDY, CorpusPlan, StudyPlan, read_plan
 from isoflop.study._specs import planned_specs
 from isoflop.study._trainer import own_trainer
-from isoflop.training.data import build_corpus
+from isoflop.training.data import HUB, Corpus, build_corpus, check_text
 from isoflop.training.spec import RunSpec
 
 UNBUILT = "unbuilt"
@@ -26,16 +26,20 @@ def init_study(path: Path) -> Study:
     plan = read_plan(file)
     preview(plan)
     folder = file.parent
-    digests = {corpus.name: _digest(folder, corpus, plan) for corpus in plan.corpora}
+    corpora = {} if plan.trainer.command else {corpus.name: _build(folder, corpus) for corpus in plan.corpora}
+    digests = {corpus.name: corpora[corpus.name].digest if corpora else "" for corpus in plan.corpora}
     first = plan.corpora[0].name
     if plan.corpus_digest and digests[first] != plan.corpus_digest:
         raise UsageError(
             f"{file} pins the corpus {plan.corpus_digest[:12]}, and what was built is {digests[first][:12]}: the text "
             "is another (the standard library differs between Pythons); take the corpus_digest out to use this one."
         )
+    specs = planned_specs(plan, digests)
+    places = {corpus.folder: corpora[corpus.name] for corpus in plan.corpora if corpora}
+    for spec in specs if corpora else ():
+        check_text(spec, next(built for place, built in places.items() if spec.corpus.endswith(f"/{place}")))
     study = Study(folder)
-    for spec in planned_specs(plan, digests):
-        study.add(spec)
+    study.add_all(specs)
     return study
 
 
@@ -46,8 +50,10 @@ def preview(plan: StudyPlan) -> tuple[RunSpec, ...]:
     return planned_specs(plan, {corpus.name: UNBUILT for corpus in plan.corpora})
 
 
-def _digest(folder: Path, corpus: CorpusPlan, plan: StudyPlan) -> str:
-    if plan.trainer.command:
-        return ""
-    source = None if corpus.source == STANDARD_LIBRARY else folder / corpus.source
-    return build_corpus(folder / corpus.folder, source).digest
+def _build(folder: Path, corpus: CorpusPlan) -> Corpus:
+    source: Path | str | None = folder / corpus.source
+    if corpus.source == STANDARD_LIBRARY:
+        source = None
+    elif corpus.source.startswith(HUB):
+        source = corpus.source
+    return build_corpus(folder / corpus.folder, source, unit=corpus.unit, column=corpus.column, base=folder)

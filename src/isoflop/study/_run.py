@@ -7,6 +7,7 @@ import os
 import socket
 import time
 from collections.abc import Callable, Collection, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,7 +16,7 @@ from isoflop.errors import Interrupted, RunsFailed
 from isoflop.executors import Executor, Job, JobReport, Status
 from isoflop.files import write_atomic
 from isoflop.study._failure import failure_of
-from isoflop.study._folder import Study
+from isoflop.study._folder import WRITES_AT_A_TIME, Study
 from isoflop.study._lock import supervise
 from isoflop.study._specs import predicted_seconds
 from isoflop.study._states import CANCELLED, FAILURE, RESULT, RunState, State, read_state
@@ -107,6 +108,7 @@ class _Watch:
         self._since: dict[str, float] = {}
         self._timed_out: set[str] = set()
         self._looked = time.monotonic()
+        self._threads = ThreadPoolExecutor(WRITES_AT_A_TIME, thread_name_prefix="isoflop-study")
         self.has_failed = False
 
     def states(self) -> tuple[RunState, ...]:
@@ -126,16 +128,17 @@ class _Watch:
     def refresh(self) -> bool:
         """Read again what may have changed; whether any job is still to end."""
         self._look_for_cancellations()
-        for run_id, job in list(self._jobs.items()):
-            report = self._executor.status(job)
-            if report.status is Status.QUEUED:
-                continue
+        reports = [(job, self._executor.status(job)) for job in self._jobs.values()]
+        seen = [(job, report) for job, report in reports if report.status is not Status.QUEUED]
+        for job, report in seen:
             if report.status.is_final:
-                del self._jobs[run_id]
+                del self._jobs[job.id]
             else:
                 self._watch_the_clock(job)
-            self._states[run_id] = self._state(job, report)
-            self.has_failed |= self._states[run_id].state.has_failed
+        # Several at a time: what has ended is put down on the disk, and that is waiting for it.
+        for state in self._threads.map(self._state, *zip(*seen, strict=True)) if seen else ():
+            self._states[state.run_id] = state
+            self.has_failed |= state.state.has_failed
         self._submit_ready()
         return bool(self._jobs)
 

@@ -37,7 +37,7 @@ def study_of_design(design: Design, recipe: str, name: str, loss_noise: float | 
     """
     rules = named_recipe(recipe)
     rows = [*_trunks(design, rules), *_single(design, rules)]
-    # Bytes where the recipe is one of bytes, else byte pairs of its vocabulary; the text itself is the reader's to name.
+    # Bytes where the recipe is one of bytes, else byte pairs of its vocabulary; which text is the reader's to say.
     unit = "byte" if rules.vocab == vocabulary("byte") else f"bpe:{rules.vocab}"
     corpora = (CorpusPlan(unit=unit),)
     plan = StudyPlan(name=name, recipe=recipe, runs=tuple(rows), loss_noise=loss_noise, corpora=corpora)

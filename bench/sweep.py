@@ -82,7 +82,8 @@ def parse_options() -> argparse.Namespace:
 def study_toml(runs: int) -> str:
     """Five widths of one budget, and as many seeds as it takes."""
     command = ["sh", "-c", WRITES_A_RESULT.replace("{", "{{").replace("}", "}}")]
-    head = f'schema = "isoflop.study/1"\nname = "instant"\nrecipe = "small-bytes-v1"\n[trainer]\ncommand = {json.dumps(command)}\n'
+    head = 'schema = "isoflop.study/1"\nname = "instant"\nrecipe = "small-bytes-v1"\n'
+    head += f"[trainer]\ncommand = {json.dumps(command)}\n"
     seeds = -(-runs // len(WIDTHS))
     counts = [seeds - (i >= runs % len(WIDTHS) and runs % len(WIDTHS) > 0) for i in range(len(WIDTHS))]
     rows = zip(WIDTHS, counts, strict=True)

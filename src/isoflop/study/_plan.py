@@ -186,8 +186,8 @@ def _rules(name: str, change: Mapping[str, Any], corpora: Sequence[CorpusPlan]) 
     units = {corpus.unit for corpus in corpora}
     if len(units) > 1:
         raise UsageError(
-            f"the corpora of one study have one unit, and these have {' and '.join(sorted(units))}: their losses cannot "
-            "be compared; make two studies."
+            f"the corpora of one study have one unit, and these have {' and '.join(sorted(units))}: their losses "
+            "cannot be compared; make two studies."
         )
     vocab = vocabulary(units.pop()) if units else None
     if "vocab" in change or vocab in (None, recipe(name).vocab):

@@ -2,10 +2,11 @@
 
     python bench/sweep.py [--runs 2000] [--workers 2] [--out FOLDER]
 
-Makes a study whose own trainer is one line of shell that writes a result.json, and times ``isoflop sweep init``, ``run``,
-``status``, ``status --json --runs`` and ``collect`` on it, each in a process of its own. The same commands are spawned by
-a plain loop before and after it, as many at a time, in folders of their own. Bookkeeping is what a run takes more than in
-the loop: of wall time, and of the supervisor's own CPU time. Everything is made in a temporary folder unless --out is given.
+Makes a study whose own trainer is one line of shell that writes a result.json, and times ``isoflop sweep init``,
+``run``, ``status``, ``status --json --runs`` and ``collect`` on it, each in a process of its own. The same commands are
+spawned by a plain loop before and after it, as many at a time, in folders of their own. Bookkeeping is what a run takes
+more than in the loop: of wall time, and of the supervisor's own CPU time. Everything is made in a temporary folder
+unless --out is given.
 """
 
 from __future__ import annotations
@@ -81,7 +82,8 @@ def parse_options() -> argparse.Namespace:
 def study_toml(runs: int) -> str:
     """Five widths of one budget, and as many seeds as it takes."""
     command = ["sh", "-c", WRITES_A_RESULT.replace("{", "{{").replace("}", "}}")]
-    head = f'schema = "isoflop.study/1"\nname = "instant"\nrecipe = "small-bytes-v1"\n[trainer]\ncommand = {json.dumps(command)}\n'
+    head = 'schema = "isoflop.study/1"\nname = "instant"\nrecipe = "small-bytes-v1"\n'
+    head += f"[trainer]\ncommand = {json.dumps(command)}\n"
     seeds = -(-runs // len(WIDTHS))
     counts = [seeds - (i >= runs % len(WIDTHS) and runs % len(WIDTHS) > 0) for i in range(len(WIDTHS))]
     rows = zip(WIDTHS, counts, strict=True)

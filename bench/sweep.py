@@ -2,11 +2,11 @@
 
     python bench/sweep.py [--runs 2000] [--workers 2] [--out FOLDER]
 
-Makes a study whose own trainer is one line of shell that writes a result.json, and times ``isoflop sweep
-init``, ``run``, ``status``, ``status --json --runs`` and ``collect`` on it, each in a process of its own. The
-same commands are spawned by a plain loop before and after it, as many at a time, in folders of their own.
-Bookkeeping is what a run takes more than in the loop: of wall time, and of the supervisor's own CPU time.
-Everything is made in a temporary folder unless --out is given.
+Makes a study whose own trainer is one line of shell that writes a result.json, and times ``isoflop sweep init``,
+``run``, ``status``, ``status --json --runs`` and ``collect`` on it, each in a process of its own. The same commands are
+spawned by a plain loop before and after it, as many at a time, in folders of their own. Bookkeeping is what a run takes
+more than in the loop: of wall time, and of the supervisor's own CPU time. Everything is made in a temporary folder
+unless --out is given.
 """
 
 from __future__ import annotations

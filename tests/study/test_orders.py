@@ -82,6 +82,11 @@ ENDINGS = {
     "negative": ("open('result.json', 'w').write('{\"loss\": -1}')", State.FAILED, "a loss is positive"),
     "diverged": ("open('result.json', 'w').write('{\"loss\": NaN}')", State.DIVERGED, ""),
     "null": ("open('result.json', 'w').write('{\"loss\": null}')", State.DIVERGED, ""),
+    "failed after a result": (f"{SAYS_LOSS}; sys.exit('late')", State.FAILED, "late"),
+    "no count": ("open('result.json', 'w').write('{\"loss\": 3, \"tokens\": \"1B\"}')", State.FAILED, "tokens = '1B'"),
+    "no table": ("open('result.json', 'w').write('{\"loss\": 3, \"params\": 7}')", State.FAILED, "not a table"),
+    "no unit": ("open('result.json', 'w').write('{\"loss\": 3, \"loss_unit\": \"nats\"}')", State.FAILED, "there are"),
+    "a schema": ("open('result.json', 'w').write('{\"loss\": 3, \"schema\": \"x\"}')", State.FAILED, "schema = 'x'"),
     "slow": ("import time; time.sleep(60)", State.TIMED_OUT, "ended after its limit of 8.33e-5 hours"),
 }
 
@@ -106,6 +111,22 @@ def test_each_way_to_end_is_a_state_with_its_reason(
     assert len(runs) == 5
     assert [(drop.run_id, str(state) in drop.reason) for drop in runs.dropped] == [(bad, True)]
     assert standing(study).counts[state] == 1
+
+
+def test_a_result_is_not_read_while_it_is_written(study: Study, specs: Specs) -> None:
+    """A command writes its result as it likes: half of one, for longer than two looks at it."""
+    halves = (
+        "import json, sys, time; text = json.dumps({'loss': 3.5, 'state': 'mine'}); file = open('result.json', 'w')\n"
+        "for half in (text[:9], text[9:]): file.write(half); file.flush(); time.sleep(0.3)"
+    )
+    states = run(study, python(halves))
+    assert {(state.state, state.loss) for state in states} == {(State.DONE, 3.5)}
+
+
+def test_half_a_result_that_a_kill_left_is_made_again(study: Study, specs: Specs) -> None:
+    (study.run_folder(specs[0].run_id) / "result.json").write_text('{"lo')
+    (study.run_folder(specs[1].run_id) / "metrics.jsonl").write_text('{"my_step": 3}\nno JSON\n')
+    assert {state.state for state in run(study, python(SAYS_LOSS))} == {State.DONE}
 
 
 def test_what_failed_is_left_until_it_is_asked_for(study: Study, specs: Specs) -> None:
@@ -168,7 +189,7 @@ def test_a_result_that_the_supervisor_did_not_live_to_read_is_taken(study: Study
     (folder / "attempts").mkdir()
     (folder / "attempts" / "0001.json").write_text("{}")
     (folder / "result.json").write_text('{"loss": 3.25, "seconds": 12}')
-    assert study.states()[0].state is State.PENDING
+    assert study.states(own=True)[0].state is State.PENDING
     states = run(study, python(SAYS_LOSS))
     assert (states[0].loss, states[0].seconds) == (3.25, 12)
     assert len(list((folder / "attempts").iterdir())) == 1

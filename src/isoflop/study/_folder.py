@@ -63,10 +63,12 @@ class Study:
         specs = (read_spec(path.parent) for path in self.runs_folder.glob("*/spec.json"))
         return tuple(sorted(specs, key=lambda spec: (spec.budget, spec.shape.d_model, spec.run_id)))
 
-    def states(self) -> tuple[RunState, ...]:
-        """Where each run stands, in the order of ``specs``."""
+    def states(self, *, own: bool | None = None) -> tuple[RunState, ...]:
+        """Where each run stands, in the order of ``specs``; ``own`` says whether a command of one's own trains them, as
+        the plan does where it is left out."""
         supervised = is_supervised(self.folder)
-        return tuple(read_state(self.run_folder(spec.run_id), spec, supervised=supervised) for spec in self.specs())
+        own = bool(self.plan().trainer.command) if own is None else own
+        return tuple(read_state(self.run_folder(s.run_id), s, supervised=supervised, own=own) for s in self.specs())
 
     def chosen(self, names: Sequence[str]) -> tuple[str, ...]:
         """The ids of the runs that are named, by a whole id or the beginning of one; UnknownName for a name of none."""

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from isoflop.errors import Interrupted, RunsFailed
-from isoflop.executors import Executor, Job, JobReport, Status
+from isoflop.executors import GRACE_SECONDS, Executor, Job, JobReport, Status, end_orphan
 from isoflop.files import write_atomic
 from isoflop.study._failure import failure_of
 from isoflop.study._folder import WRITES_AT_A_TIME, Study
@@ -102,7 +102,9 @@ class _Watch:
         self._executor = executor
         self._trainer = trainer
         self._manner = manner
-        self._states = {state.run_id: state for state in study.states() if runs is None or state.run_id in runs}
+        self._states = {
+            state.run_id: state for state in study.states(own=trainer.is_own) if runs is None or state.run_id in runs
+        }
         self._jobs: dict[str, Job] = {}
         self._waiting: dict[str, RunSpec] = {}
         self._since: dict[str, float] = {}
@@ -116,9 +118,10 @@ class _Watch:
 
     def submit(self) -> None:
         """Submit what is to be done; a branch waits until its trunk has come to where it leaves."""
-        for state in self.states():
-            if self._trainer.is_own and not state.state.is_finished:
-                self._settle_bare(state)
+        if self._trainer.is_own:
+            unsettled = [state for state in self._states.values() if not state.state.is_finished]
+            for state in self._threads.map(self._settled, unsettled):
+                self._states[state.run_id] = state
         unfinished = [state.spec for state in self._states.values() if self._is_wanted(state)]
         for spec in sorted(unfinished, key=predicted_seconds, reverse=True):
             self._waiting[spec.run_id] = spec
@@ -155,11 +158,16 @@ class _Watch:
             return False
         return self._manner.retry or state.state.goes_on
 
-    def _settle_bare(self, state: RunState) -> None:
-        """Complete a result that a command of one's own had written when its supervisor was killed."""
+    def _settled(self, state: RunState) -> RunState:
+        """What came of a command of one's own whose supervisor was killed: it may still work, or have left a result.
+
+        It is ended before its result is looked for: one that came to its end a moment later would be made twice.
+        """
         folder = self._study.run_folder(state.run_id)
+        end_orphan(folder, GRACE_SECONDS)
         if (folder / RESULT).exists() and not complete(folder, state.spec, newest_attempt(folder)):
-            self._states[state.run_id] = read_state(folder, state.spec, supervised=False)
+            return read_state(folder, state.spec, supervised=False, own=True)
+        return state
 
     def _submit_ready(self) -> None:
         for run_id, spec in list(self._waiting.items()):
@@ -219,7 +227,7 @@ class _Watch:
         spec = self._states[job.id].spec
         if report.status.is_final:
             self._record_end(job, spec, report)
-        state = read_state(job.folder, spec, supervised=not report.status.is_final)
+        state = read_state(job.folder, spec, supervised=not report.status.is_final, own=self._trainer.is_own)
         begun = state.state is State.PENDING and report.status is Status.RUNNING
         return replace(state, state=State.RUNNING) if begun else state
 
@@ -229,8 +237,6 @@ class _Watch:
             lacking = complete(job.folder, spec, job.attempt)
             if not lacking:
                 return
-            if (job.folder / RESULT).exists():  # out of the way of readers, and kept for its author to look at
-                (job.folder / RESULT).rename(job.folder / f"refused-{job.attempt:04d}.json")
         timed_out = job.id in self._timed_out
         ended = report.status in (Status.DONE, Status.FAILED) and report.exit_code != _STOPPED_CODE
         if (ended or timed_out) and (self._trainer.is_own or not (job.folder / RESULT).exists()):
@@ -238,6 +244,8 @@ class _Watch:
             failure = failure_of(report, lacking, limit)
             table = {"attempt": job.attempt, "exit_code": report.exit_code, **failure, "planned": planned_facts(spec)}
             write_atomic(job.folder / FAILURE, json.dumps(table) + "\n")
+            if (job.folder / RESULT).exists():  # no result of a job that failed, and kept for its author to look at
+                (job.folder / RESULT).rename(job.folder / f"refused-{job.attempt:04d}.json")
 
 
 def _claim_attempt(folder: Path) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -26,6 +26,7 @@ SECONDS_BESIDE_STEPS = 1.5
 """What a run takes besides its steps: to start Python and torch, and to be judged on the validation windows."""
 
 _TAIL_BYTES = 4096
+_COUNTED: dict[str, Callable[[Any], float]] = {"step": int, "tokens": float, "loss": float, "seconds": float}
 
 
 class State(StrEnum):
@@ -86,23 +87,25 @@ class RunState:
         return self.spec.steps
 
 
-def read_state(folder: Path, spec: RunSpec, *, supervised: bool) -> RunState:
-    """Where the run in ``folder`` stands; ``supervised`` says whether somebody is running the study."""
-    if (result := _read(folder / RESULT)) is not None and not is_bare(result):
+def read_state(folder: Path, spec: RunSpec, *, supervised: bool, own: bool = False) -> RunState:
+    """Where the run in ``folder`` stands; ``supervised`` says whether somebody is running the study, ``own`` whether a
+    command of somebody's own trains it, which may be writing its result at this moment."""
+    result = _read_if_whole(folder / RESULT) if own else _read(folder / RESULT)
+    if result is not None and not is_bare(result, own=own):
         return _finished(spec, result, folder / RESULT)
     line = _last_line(folder / METRICS)
     if (cancelled := _read(folder / CANCELLED)) is not None:
         return _under_way(spec, State.CANCELLED, line, str(cancelled.get("reason", "")))
-    if (failure := _read(folder / FAILURE)) is not None and failure["attempt"] == newest_attempt(folder):
-        return _under_way(spec, State(failure.get("state", State.FAILED)), line, failure["reason"])
+    if (failure := _read(folder / FAILURE)) is not None and failure.get("attempt") == newest_attempt(folder):
+        return _under_way(spec, State(failure.get("state", State.FAILED)), line, str(failure.get("reason", "")))
     if line is None:
         return RunState(spec, State.PENDING)
     return _under_way(spec, State.RUNNING if supervised else State.STOPPED, line)
 
 
-def is_bare(result: dict[str, Any]) -> bool:
+def is_bare(result: dict[str, Any], *, own: bool) -> bool:
     """Whether a result is what a trainer of somebody's own has written, and the study has not completed yet."""
-    return "state" not in result and "loss" in result
+    return "schema" not in result and (own or "state" not in result)
 
 
 def time_left(states: Sequence[RunState], workers: int, *, then: RunSpec | None = None) -> float | None:
@@ -156,15 +159,24 @@ def _read(path: Path) -> dict[str, Any] | None:
         return None
 
 
+def _read_if_whole(path: Path) -> dict[str, Any] | None:
+    try:
+        return _read(path)
+    except UsageError:
+        return None
+
+
 def _last_line(path: Path) -> dict[str, Any] | None:
-    """The last whole line of a JSONL file that is being written: what follows the last newline may be torn."""
+    """The last whole line of a JSONL file that is being written: what follows the last newline may be torn. None where
+    it says nothing of steps: a trainer of somebody's own writes what it likes."""
     try:
         with path.open("rb") as file:
             file.seek(max(0, file.seek(0, os.SEEK_END) - _TAIL_BYTES))
             whole = file.read().split(b"\n")[:-1]
     except FileNotFoundError:
         return None
-    if not whole:
+    try:
+        line = json.loads(whole[-1])
+        return {name: _COUNTED[name](line[name]) for name in _COUNTED}
+    except (IndexError, KeyError, TypeError, ValueError):
         return None
-    line: dict[str, Any] = json.loads(whole[-1])
-    return line

@@ -13,6 +13,7 @@ from typing import Any
 
 from isoflop.accounting.flops import flops_per_token
 from isoflop.accounting.params import count_params
+from isoflop.conventions import LossUnit
 from isoflop.errors import UnknownName, UsageError
 from isoflop.files import read_object, write_atomic
 from isoflop.study._plan import TrainerPlan
@@ -120,6 +121,9 @@ def placeholders(spec: RunSpec, folder: Path, attempt: int) -> dict[str, object]
     }
 
 
+RESULT_SCHEMA = "isoflop.result/1"
+
+
 def planned_facts(spec: RunSpec) -> dict[str, Any]:
     """What a run costs by its spec, as a result and a failure record it."""
     flops = flops_per_token(spec.shape)
@@ -129,6 +133,27 @@ def planned_facts(spec: RunSpec) -> dict[str, Any]:
         "steps": spec.steps,
         "flops": flops.exact_causal * spec.tokens,
     }
+
+
+def _fault(result: dict[str, Any]) -> str:
+    """What is wrong with what a command has written, or ""."""
+    if "loss" not in result:
+        return 'has no "loss"'
+    for name in ("loss", "tokens", "flops", "steps", "seconds"):
+        value = result.get(name, 1.0)
+        if name == "loss" and (value is None or value != value):  # it diverged
+            continue
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            return f"says {name} = {value!r}, which is no number"
+        if value < 0 or (value == 0 and name != "seconds"):
+            return f"says {name} = {value!r}, and a {name if name == 'loss' else 'count'} is positive"
+    counts = result.get("params", {})
+    if not isinstance(counts, dict):
+        return f"says params = {counts!r}, not a table; leave it out, or give each count as spec.json's network has it"
+    unit = result.get("loss_unit", "nats_per_token")
+    if unit not in list(LossUnit):
+        return f"says loss_unit = {unit!r}; there are {', '.join(LossUnit)}"
+    return ""
 
 
 def complete(folder: Path, spec: RunSpec, attempt: int) -> str:
@@ -143,26 +168,26 @@ def complete(folder: Path, spec: RunSpec, attempt: int) -> str:
         return "it ended without a result.json"
     except UsageError:
         return "its result.json holds no JSON object"
-    if not is_bare(result):
-        return "" if "state" in result else 'its result.json has no "loss"'
+    if not is_bare(result, own=True):
+        return "" if result["schema"] == RESULT_SCHEMA else f"its result.json says schema = {result['schema']!r}"
+    if fault := _fault(result):
+        return f"its result.json {fault}"
     loss = result["loss"]
-    if loss is not None and (isinstance(loss, bool) or not isinstance(loss, int | float)):
-        return f"its result.json says loss = {loss!r}, which is no number"
     finite = loss is not None and math.isfinite(loss)
-    if loss is not None and finite and loss <= 0:
-        return f"its result.json says loss = {loss!r}, and a loss is positive"
+    planned = planned_facts(spec)
     table = {
-        "schema": "isoflop.result/1",
-        "run_id": spec.run_id,
-        "state": "done" if finite else "diverged",
-        "attempt": attempt,
-        "spec_digest": spec.digest(),
-        **planned_facts(spec),
+        **planned,
         "loss_unit": "nats_per_token",
         "seconds": 0.0,
         "tokens_per_second": None,
         "corpus_digest": spec.corpus_digest,
         **result,
+        "schema": RESULT_SCHEMA,
+        "run_id": spec.run_id,
+        "state": "done" if finite else "diverged",
+        "attempt": attempt,
+        "spec_digest": spec.digest(),
+        "params": {**planned["params"], **result.get("params", {})},
         "loss": loss if finite else None,
     }
     write_atomic(folder / RESULT, json.dumps(table, indent=2) + "\n")

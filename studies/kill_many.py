@@ -37,6 +37,8 @@ WIDTHS, SEEDS, BUDGET = (8, 12, 16), tuple(range(8)), 1e10
 FAILS, DIVERGES, FILLS_THE_DISK = 5, 6, 7
 """Seeds whose runs end so."""
 STEPS, SECONDS_PER_STEP, CHECKPOINT_EVERY = 30, 0.01, 5
+ENDS_AT = 17
+"""The step at which a run fails: none with a checkpoint, or one that was killed there would go on behind it."""
 DISK_BYTES = 256 * 1024
 KINDS = ("supervisor", "tree", "job")
 
@@ -244,9 +246,9 @@ def train(folder: Path, disk: str) -> int:
         step, chain = step + 1, hashlib.sha256(f"{chain} {step}".encode()).hexdigest()
         if step % CHECKPOINT_EVERY == 0:
             replace(checkpoint, [step, chain])
-        if step == STEPS // 2 and spec["seed"] == FAILS:
+        if step == ENDS_AT and spec["seed"] == FAILS:
             raise ValueError("the fake trainer fails by design")
-        if step == STEPS // 2 and spec["seed"] == FILLS_THE_DISK:
+        if step == ENDS_AT and spec["seed"] == FILLS_THE_DISK:
             fill(Path(disk) if disk else folder, limited=not disk)
     loss = None if spec["seed"] == DIVERGES else 1 + int(chain[:8], 16) / 2**32
     alive.unlink()

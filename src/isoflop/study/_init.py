@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from isoflop.errors import UsageError
@@ -39,6 +40,7 @@ def init_study(path: Path) -> Study:
     for spec in specs if corpora else ():
         check_text(spec, next(built for place, built in places.items() if spec.corpus.endswith(f"/{place}")))
     study = Study(folder)
+    _refuse_changed(file, study, specs)
     study.add_all(specs)
     return study
 
@@ -57,3 +59,32 @@ def _build(folder: Path, corpus: CorpusPlan) -> Corpus:
     elif corpus.source.startswith(HUB):
         source = corpus.source
     return build_corpus(folder / corpus.folder, source, unit=corpus.unit, column=corpus.column, base=folder)
+
+
+def _refuse_changed(file: Path, study: Study, planned: Sequence[RunSpec]) -> None:
+    """UsageError where a run is there that the plan now has otherwise: its law would mix two protocols."""
+    there = {spec.run_id: spec for spec in study.specs()}
+    names = {spec.run_id for spec in planned}
+    left_behind = {_place(spec): spec for spec in there.values() if spec.run_id not in names}
+    for spec in planned:
+        other = left_behind.get(_place(spec))
+        if spec.run_id not in there and other is not None:
+            raise UsageError(
+                f"{file} now plans another training at {_place(spec)[0]} than {other.run_id}, which is there: "
+                f"{_difference(other, spec)}; take the change back, or give it a study of its own."
+            )
+
+
+def _place(spec: RunSpec) -> tuple[object, ...]:
+    """What makes two runs the same point of a design, however they are trained: its name without the digest first."""
+    leaves = spec.branch.step if spec.branch else 0
+    return spec.run_id.rpartition("-")[0], spec.purpose, Path(spec.corpus).name, spec.unique_tokens, spec.steps, leaves
+
+
+def _difference(there: RunSpec, here: RunSpec) -> str:
+    """The first few facts in which two specs differ."""
+    one, other = ({**spec.to_dict(), **spec.to_dict()["optimiser"]} for spec in (there, here))
+    names = [
+        name for name in {**one, **other} if name not in ("optimiser", "run_id") and one.get(name) != other.get(name)
+    ]
+    return ", ".join(f"{name} is {one.get(name)!r} there and {other.get(name)!r} here" for name in names[:3])

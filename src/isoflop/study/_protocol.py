@@ -93,18 +93,27 @@ def _plateau(width: int, states: Sequence[RunState]) -> tuple[bool, str]:
 
 
 def _edges(states: Sequence[RunState]) -> list[Check]:
-    """Budgets whose lowest loss stands at the smallest or the largest network."""
-    profiles: dict[float, list[RunState]] = defaultdict(list)
+    """Budgets whose lowest loss stands at the smallest or the largest network, with none beyond it still to come."""
+    profiles: dict[tuple[object, ...], list[RunState]] = defaultdict(list)
     for state in states:
-        if state.spec.purpose == SWEEP and state.state is State.DONE and state.loss is not None:
-            profiles[state.spec.budget].append(state)
-    ends = []
-    for budget, runs in sorted(profiles.items()):
-        widths = sorted({run.spec.shape.d_model for run in runs})
-        best = min(runs, key=lambda run: run.loss or 0.0).spec.shape.d_model
-        if len(widths) >= 3 and best in (widths[0], widths[-1]):
-            ends.append(f"{budget:.3g} FLOPs at width {best}")
+        spec = state.spec
+        if spec.purpose == SWEEP:
+            profiles[spec.budget, spec.corpus, spec.unique_tokens or 0].append(state)
+    ends = [said for _, runs in sorted(profiles.items()) if (said := _edge(runs))]
     if not ends:
         return []
     remedy = "a minimum at the edge of its grid is none: add widths beyond it"
     return [Check("edge", False, f"the lowest loss stands at the edge at {', '.join(ends)}; {remedy}.")]
+
+
+def _edge(runs: Sequence[RunState]) -> str:
+    """At which edge the lowest loss of a profile stands, or ""."""
+    losses = [(run.loss, run.spec.shape.d_model) for run in runs if run.state is State.DONE and run.loss is not None]
+    widths = {width for _, width in losses}
+    if len(widths) < 3:
+        return ""
+    _, best = min(losses)
+    to_come = [run.spec.shape.d_model for run in runs if run.state.goes_on]
+    at_the_top = best == max(widths) and not any(width > best for width in to_come)
+    at_the_bottom = best == min(widths) and not any(width < best for width in to_come)
+    return f"{runs[0].spec.budget:.3g} FLOPs at width {best}" if at_the_top or at_the_bottom else ""

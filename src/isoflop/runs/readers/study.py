@@ -34,6 +34,9 @@ def read_study(folder: Path) -> RawTable:
     rows = [_row(spec.parent, measured) for spec in (folder / "runs").glob("*/spec.json") if _has_ended(spec.parent)]
     if not rows:
         raise TableError(f"{folder} has no run with a result yet; let its runs finish first.")
+    units = {row["loss_unit"] for row in rows if row["loss_unit"]}
+    for row in rows:  # one that failed has no loss of its own, and its table one unit
+        row["loss_unit"] = row["loss_unit"] or min(units, default="nats_per_byte")
     rows.sort(key=lambda row: (row["budget"], row["d_model"], row["seed"], row["run_id"]))
     columns = {name: column_from_values(name, [row[name] for row in rows]) for name in rows[0]}
     return RawTable(source=str(folder), columns=columns, rows=np.arange(1, len(rows) + 1))
@@ -78,7 +81,7 @@ def _failed(run: Path, spec: Mapping[str, Any]) -> dict[str, Any]:
     """A run that failed, with what it was to cost and without a loss."""
     failure = read_object(run / "failure.json", "delete it, and the same command tries this run again")
     facts = {"run_id": spec.get("run_id"), "state": failure.get("state", "failed"), "reason": failure.get("reason")}
-    return {**failure.get("planned", {}), **facts, "loss": None, "attempt": failure.get("attempt")}
+    return {**failure.get("planned", {}), **facts, "loss": None, "loss_unit": ""}
 
 
 def _row_of(

@@ -123,6 +123,16 @@ def test_a_result_is_not_read_while_it_is_written(study: Study, specs: Specs) ->
     assert {(state.state, state.loss) for state in states} == {(State.DONE, 3.5)}
 
 
+def test_a_result_counts_though_its_command_was_killed_behind_it(study: Study) -> None:
+    states = run(
+        study,
+        python(
+            "import os, pathlib; pathlib.Path('result.json').write_text('{\"loss\": 3.5}'); os.kill(os.getpid(), 9)"
+        ),
+    )
+    assert {state.state for state in states} == {State.DONE}
+
+
 def test_half_a_result_that_a_kill_left_is_made_again(study: Study, specs: Specs) -> None:
     (study.run_folder(specs[0].run_id) / "result.json").write_text('{"lo')
     (study.run_folder(specs[1].run_id) / "metrics.jsonl").write_text('{"my_step": 3}\nno JSON\n')

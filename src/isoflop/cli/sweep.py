@@ -23,7 +23,7 @@ Folder = Annotated[Path, typer.Argument(metavar="STUDY", help="The study's folde
 Names = Annotated[list[str] | None, typer.Argument(metavar="[RUN]...", help="Runs, by the beginning of their names.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show runs, FLOPs, memory, hours and dollars; make nothing.")]
-Workers = Annotated[int | None, typer.Option(help="Runs at a time; all cores without it.", show_default=False)]
+Workers = Annotated[int | None, typer.Option(min=1, help="Runs at a time, else one a core.", show_default=False)]
 Hardware = Annotated[str | None, typer.Option(help="Price runs on this, one device each (isoflop hardware).")]
 Mfu = Annotated[float | None, typer.Option(help="Share of its dense peak, as 0.4.", show_default=False)]
 UsdPerHour = Annotated[float | None, typer.Option("--price", help="US dollars a device-hour.", show_default=False)]

@@ -20,11 +20,7 @@ def note_process(folder: Path, pid: int) -> None:
 
 def end_orphan(folder: Path, grace_seconds: float) -> None:
     """End the process that the folder's note names, if it still lives: SIGTERM, and SIGKILL after the grace."""
-    try:
-        note = json.loads((folder / NOTE).read_text())
-        pid, born = int(note["pid"]), str(note["born"])
-    except (FileNotFoundError, ValueError, KeyError, TypeError):
-        return  # none was started here, or the note was cut short by the kill that also kept the job from starting
+    pid, born = _noted(folder)
     if not born or _birth(pid) != born:
         return
     deadline = time.monotonic() + grace_seconds
@@ -34,6 +30,20 @@ def end_orphan(folder: Path, grace_seconds: float) -> None:
             _signal(pid, signal.SIGKILL)
             deadline += grace_seconds
         time.sleep(_POLL_SECONDS)
+
+
+def works_in(folder: Path) -> bool:
+    """Whether the process that was last started in the folder still works there."""
+    pid, born = _noted(folder)
+    return bool(born) and _birth(pid) == born
+
+
+def _noted(folder: Path) -> tuple[int, str]:
+    try:
+        note = json.loads((folder / NOTE).read_text())
+        return int(note["pid"]), str(note["born"])
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
+        return 0, ""  # none was started here, or a kill cut the note short and kept the job from starting
 
 
 def _birth(pid: int) -> str:

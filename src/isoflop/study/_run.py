@@ -233,7 +233,8 @@ class _Watch:
 
     def _record_end(self, job: Job, spec: RunSpec, report: JobReport) -> None:
         lacking = "it ended without a result"
-        if self._trainer.is_own and report.status is Status.DONE:
+        killed = report.exit_code is not None and report.exit_code < 0
+        if self._trainer.is_own and (report.status is Status.DONE or killed):  # a result is the last that is written
             lacking = complete(job.folder, spec, job.attempt)
             if not lacking:
                 return

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from isoflop.errors import UsageError
+from isoflop.executors import works_in
 from isoflop.files import read_object
 from isoflop.study._specs import predicted_seconds
 from isoflop.training.spec import RunSpec, newest_attempt
@@ -98,8 +99,8 @@ def read_state(folder: Path, spec: RunSpec, *, supervised: bool, own: bool = Fal
         return _under_way(spec, State.CANCELLED, line, str(cancelled.get("reason", "")))
     if (failure := _read(folder / FAILURE)) is not None and failure.get("attempt") == newest_attempt(folder):
         return _under_way(spec, State(failure.get("state", State.FAILED)), line, str(failure.get("reason", "")))
-    if line is None:
-        return RunState(spec, State.PENDING)
+    if line is None:  # a trainer of somebody's own may work without a word of its steps
+        return RunState(spec, State.RUNNING if supervised and works_in(folder) else State.PENDING)
     return _under_way(spec, State.RUNNING if supervised else State.STOPPED, line)
 
 

@@ -104,7 +104,7 @@ def _standing_row(run: RunState) -> tuple[str, ...]:
 def told(runs: Sequence[RunState], one: str, many: str, what: str) -> str:
     """Whom a word went to, in a sentence."""
     if not runs:
-        return "there is no such run: nothing to do"
+        return "nothing to do: no run here calls for it"
     named = ", ".join(run.run_id for run in runs[:5])
     more = f" and {len(runs) - 5} more" if len(runs) > 5 else ""
     return f"{named}{more} {one if len(runs) == 1 else many} {what}"

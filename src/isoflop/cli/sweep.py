@@ -12,7 +12,7 @@ from isoflop import study as studies
 from isoflop.cli import study_text as text
 from isoflop.cli.arguments import cores
 from isoflop.cli.progress import watch as watch_runs
-from isoflop.errors import UsageError
+from isoflop.errors import RunsFailed, UsageError
 from isoflop.executors import LocalExecutor
 from isoflop.hardware import Cluster, accelerator
 from isoflop.runs import write_study_table
@@ -59,14 +59,16 @@ def run(
 ) -> None:
     """Train every run that has no result. The same command goes on after any interruption."""
     found = studies.open_study(study)
-    plan = found.plan()
+    plan, chosen = found.plan(), found.chosen(only) if only else None
     again = f"isoflop sweep retry {found.folder} clears them for another try"
     manner = studies.Manner(retry=False, fail_fast=fail_fast, timeout_hours=plan.trainer.timeout_hours, again=again)
-    chosen = found.chosen(only) if only else None
-    count = workers or cores()
-    with watch_runs(count) as on_progress, LocalExecutor(count) as executor:
-        trainer = studies.trainer_of(plan.trainer)
-        studies.run_study(found, executor, runs=chosen, on_progress=on_progress, trainer=trainer, manner=manner)
+    trainer, count = studies.trainer_of(plan.trainer), workers or cores()
+    try:
+        with watch_runs(count) as progress, LocalExecutor(count) as executor:
+            studies.run_study(found, executor, runs=chosen, on_progress=progress, trainer=trainer, manner=manner)
+    except RunsFailed:  # the others are there
+        _say_standing(found, json=json)
+        raise
     _say_standing(found, json=json)
 
 

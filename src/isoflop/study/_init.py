@@ -49,7 +49,7 @@ def preview(plan: StudyPlan) -> tuple[RunSpec, ...]:
     """The runs that a plan makes, before any corpus is there; UsageError for what cannot be made."""
     if plan.trainer.command:
         own_trainer(plan.trainer.command)
-    return planned_specs(plan, {corpus.name: UNBUILT for corpus in plan.corpora})
+    return planned_specs(plan, dict.fromkeys((c.name for c in plan.corpora), "" if plan.trainer.command else UNBUILT))
 
 
 def _build(folder: Path, corpus: CorpusPlan) -> Corpus:

@@ -2,9 +2,9 @@
 
     python studies/protocols.py FOLDER [--workers 2]
 
-The same networks at the same budgets three times, two seeds each, about 40 minutes of one core. Twice by Kaplan et al.'s
-choices: one cosine schedule for all runs, which are judged before its end, and a warmup of one length for all. Once
-with a schedule and a warmup that follow the run. Prints the exponent a of N* ~ C^a with N counted as Kaplan did
+The same networks at the same budgets three times, two seeds each, about 40 minutes of one core. Twice by Kaplan et
+al.'s choices: one cosine schedule for all runs, which are judged before its end, and a warmup of one length for all.
+Once with a schedule and a warmup that follow the run. Prints the exponent a of N* ~ C^a with N counted as Kaplan did
 (without embeddings and head), with the head, and in total.
 """
 
@@ -35,7 +35,7 @@ PROTOCOLS = {
     "kaplan-long": ("one cosine, five times as long", kaplan(100_000)),
     "matched": ("matched to the run", ""),
 }
-"""The longest run makes 18,700 steps: by the first protocol it decays whole, by the second no run decays to speak of."""
+"""The longest run makes 18,700 steps: by the first it decays nearly whole, by the second no run decays to speak of."""
 
 
 def plan(name: str, change: str) -> str:

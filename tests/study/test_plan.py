@@ -13,6 +13,7 @@ from isoflop.study import (
     StudyPlan,
     TrainerPlan,
     create_study,
+    init_study,
     open_study,
     plan_to_toml,
     planned_specs,
@@ -164,3 +165,11 @@ def test_the_specs_on_disk_are_those_of_the_plan(tmp_path: Path) -> None:
     study = create_study(tmp_path, plan, specs)
     assert {read_spec(study.run_folder(spec.run_id)) for spec in specs} == set(specs)
     assert open_study(tmp_path / "study.toml").folder == tmp_path
+
+
+def test_a_network_that_is_not_trained_here_is_refused_before_anything_is_made(tmp_path):
+    text = 'schema = "isoflop.study/1"\nname = "x"\nrecipe = "llama-step-law-v1"\n[change]\narchitecture = "gemma3"\n'
+    (tmp_path / "study.toml").write_text(text + "[[runs]]\nwidth = 256\nbudget = 1e17\n")
+    with pytest.raises(UsageError, match="this run asks for gemma3"):
+        init_study(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["study.toml"]

@@ -86,3 +86,11 @@ def test_a_changed_recipe_says_so_and_refuses_what_it_does_not_know() -> None:
             recipe("small-bytes-v1", change)
     with pytest.raises(UsageError, match="did you mean 'small-bytes-v1'"):
         recipe("small-byte-v1")
+
+
+def test_rotary_heads_are_even_wide() -> None:
+    """Width 260 has the divisors 4 and 5 about its 64 wide heads: of 65 and of 52."""
+    from isoflop.sweeps.recipe import LLAMA_STEP_LAW
+
+    assert LLAMA_STEP_LAW.heads(260) == 5
+    assert all(LLAMA_STEP_LAW.shape(width).head_width % 2 == 0 for width in range(256, 1200, 2))

@@ -15,7 +15,7 @@ from isoflop.accounting import Shape, count_params, flops_per_token
 from isoflop.accounting.shapes import architecture, usual_shape
 from isoflop.errors import UsageError
 from isoflop.training.attempt import Attempt
-from isoflop.training.spec import OptimiserSpec
+from isoflop.training.spec import TRAINED, OptimiserSpec
 
 torch = pytest.importorskip("torch", reason="torch is not installed")
 
@@ -55,7 +55,7 @@ def batch(shape: Shape, windows: int = 4) -> tuple[np.ndarray, np.ndarray]:
 
 
 def test_every_trained_architecture_is_here() -> None:
-    assert {one.architecture.name for one in SHAPES.values()} == set(model.TRAINED)
+    assert {one.architecture.name for one in SHAPES.values()} == set(TRAINED)
 
 
 def test_the_weights_are_as_many_as_are_counted(shape: Shape) -> None:

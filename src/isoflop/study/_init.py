@@ -11,7 +11,7 @@ from isoflop.study._plan import STANDARD_LIBRARY, STUDY, CorpusPlan, StudyPlan, 
 from isoflop.study._specs import planned_specs
 from isoflop.study._trainer import own_trainer
 from isoflop.training.data import HUB, Corpus, build_corpus, check_text
-from isoflop.training.spec import RunSpec
+from isoflop.training.spec import RunSpec, check_trained
 
 UNBUILT = "unbuilt"
 
@@ -47,9 +47,13 @@ def init_study(path: Path) -> Study:
 
 def preview(plan: StudyPlan) -> tuple[RunSpec, ...]:
     """The runs that a plan makes, before any corpus is there; UsageError for what cannot be made."""
-    if plan.trainer.command:
+    has_own = bool(plan.trainer.command)
+    specs = planned_specs(plan, dict.fromkeys((corpus.name for corpus in plan.corpora), "" if has_own else UNBUILT))
+    if has_own:
         own_trainer(plan.trainer.command)
-    return planned_specs(plan, dict.fromkeys((c.name for c in plan.corpora), "" if plan.trainer.command else UNBUILT))
+    for spec in () if has_own else specs:
+        check_trained(spec.shape)
+    return specs
 
 
 def _build(folder: Path, corpus: CorpusPlan) -> Corpus:

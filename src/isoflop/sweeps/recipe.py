@@ -96,11 +96,14 @@ class Recipe:
     def heads(self, width: int) -> int:
         """The divisor of ``width`` nearest to one head per ``head_width``; of two as near, the fewer.
 
+        Where positions are rotary, which turn pairs, only heads of an even width.
+
         >>> [SMALL_BYTES.heads(width) for width in (12, 32, 48, 96, 100)]
         [1, 1, 2, 3, 2]
         """
         wanted = max(1, round(width / self.head_width))
-        divisors = (heads for heads in range(1, width + 1) if width % heads == 0)
+        pairs = 1 if architecture(self.architecture).positions == "learned" else 2
+        divisors = (heads for heads in range(1, width + 1) if width % (pairs * heads) == 0)
         return min(divisors, key=lambda heads: abs(heads - wanted))
 
     def depth(self, width: int) -> int:

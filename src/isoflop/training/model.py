@@ -14,11 +14,8 @@ from torch import Tensor
 
 from isoflop.accounting.params import count_params
 from isoflop.accounting.shapes import BUILT_IN, Shape
-from isoflop.errors import UsageError
 
 NORM_EPSILON = 1e-5
-TRAINED = ("built-in", "gpt2", "llama", "olmo1", "qwen2", "qwen3")
-"""Architectures that are trained here: pre-norm and dense, each block its attention and then its MLP."""
 
 
 @dataclass(frozen=True)
@@ -52,18 +49,6 @@ class Weights:
             for i in range(shape.layers)
         )
         return cls(tokens=named["tokens"], positions=named["positions"], blocks=blocks, head=named["head"])
-
-
-def check_trained(shape: Shape) -> None:
-    """Raise UsageError for a shape that isoflop does not train."""
-    name = shape.architecture.name
-    if name not in TRAINED or shape.experts or shape.latent or shape.windowed_layers:
-        raise UsageError(
-            f"isoflop trains dense decoders of the architectures {', '.join(TRAINED)} with full attention, and "
-            f"this run asks for {name}; train it by a command of your own."
-        )
-    if not learned_positions(shape) and shape.head_width % 2:
-        raise UsageError(f"rotary positions turn pairs, and a head is {shape.head_width} wide; give an even head_dim.")
 
 
 def learned_positions(shape: Shape) -> bool:

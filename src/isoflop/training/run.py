@@ -13,7 +13,7 @@ from isoflop.training.checkpoint import Progress, restore
 from isoflop.training.data import Corpus, Windows, read_corpus
 from isoflop.training.optim import AdamW
 from isoflop.training.schedule import factor
-from isoflop.training.spec import RunSpec, branch_file, read_spec
+from isoflop.training.spec import RunSpec, branch_file, check_trained, read_spec
 from isoflop.training.step import Step
 
 EVALUATION_WINDOWS = 32
@@ -38,7 +38,7 @@ class Run:
     """One run in memory. ``mean`` is the running mean of the weights, where the spec has one judged in their place."""
 
     def __init__(self, spec: RunSpec, corpus: Corpus, device: torch.device = CPU) -> None:
-        model.check_trained(spec.shape)
+        check_trained(spec.shape)
         self.spec = spec
         self.device = device
         self.weights = model.initial_weights(spec.shape, spec.seed).to(device)

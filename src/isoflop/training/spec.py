@@ -23,6 +23,8 @@ ATTEMPTS = "attempts"
 Schedule = Literal["wsd", "cosine", "linear", "constant"]
 Precision = Literal["float32", "bfloat16"]
 Device = Literal["cpu", "cuda"]
+TRAINED = ("built-in", "gpt2", "llama", "olmo1", "qwen2", "qwen3")
+"""Architectures that are trained here: pre-norm and dense, each block its attention and then its MLP."""
 SWEEP, FORECAST, PROBE = "sweep", "forecast", "probe"
 """What a run is for: part of the design that a law is fitted to, the test of what the law forecast, or a probe of the
 learning rate, which no fit reads."""
@@ -146,6 +148,18 @@ def _beside_defaults(spec: Any) -> dict[str, Any]:
     """The fields of a dataclass as plain values, those left out that have their default."""
     facts = asdict(spec)
     return {f.name: facts[f.name] for f in fields(spec) if f.name == "purpose" or getattr(spec, f.name) != f.default}
+
+
+def check_trained(shape: Shape) -> None:
+    """Raise UsageError for a shape that isoflop does not train."""
+    name = shape.architecture.name
+    if name not in TRAINED or shape.experts or shape.latent or shape.windowed_layers:
+        raise UsageError(
+            f"isoflop trains dense decoders of the architectures {', '.join(TRAINED)} with full attention, and "
+            f"this run asks for {name}; train it by a command of your own."
+        )
+    if shape.architecture.positions != "learned" and shape.head_width % 2:
+        raise UsageError(f"rotary positions turn pairs, and a head is {shape.head_width} wide; give an even head_dim.")
 
 
 def branch_file(step: int) -> str:

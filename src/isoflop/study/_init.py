@@ -37,7 +37,10 @@ def init_study(path: Path) -> Study:
     study = Study(folder)
     specs = planned_specs(plan, digests)
     _refuse_changed(file, study, specs)
-    study.add_all(specs)
+    try:
+        study.add_all(specs)
+    except OSError as error:
+        raise UsageError(f"the study folder {folder} cannot be written ({error.strerror}); choose another.") from None
     return study
 
 

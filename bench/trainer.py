@@ -10,10 +10,8 @@ process, so that a noisy machine is noisy for both; what is printed is the media
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import json
 import statistics
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -21,10 +19,11 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from nanogpt import load
 
 from isoflop.accounting import Shape
 from isoflop.training.data import build_corpus
-from isoflop.training.loop import Run
+from isoflop.training.run import Run
 from isoflop.training.spec import OptimiserSpec, RunSpec
 
 LAYERS, CONTEXT, VOCAB, WINDOWS = 2, 128, 256, 4
@@ -40,12 +39,7 @@ def ours(width: int, corpus_folder: Path) -> Callable[[], object]:
 
 def nanogpt(width: int, corpus_folder: Path, peer: Path) -> Callable[[], object]:
     """The step of nanoGPT's train.py on a CPU in float32, without the branches a single process never takes."""
-    module_spec = importlib.util.spec_from_file_location("nanogpt_model", peer / "model.py")
-    if module_spec is None or module_spec.loader is None or not (peer / "model.py").exists():
-        sys.exit(f"there is no model.py in {peer}: --peer takes a checkout of karpathy/nanoGPT.")
-    module = importlib.util.module_from_spec(module_spec)
-    sys.modules["nanogpt_model"] = module
-    module_spec.loader.exec_module(module)
+    module = load(peer)
     heads = max(1, round(width / 32))
     config = module.GPTConfig(CONTEXT, VOCAB, LAYERS, heads, width, dropout=0.0, bias=False)
     network = module.GPT(config)

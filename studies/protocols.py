@@ -2,10 +2,10 @@
 
     python studies/protocols.py FOLDER [--workers 2]
 
-The same networks at the same budgets twice, two seeds each, about 25 minutes of one core. Once by Kaplan et al.'s
-choices: one cosine schedule for all runs, as long as the longest, read off early, and a warmup of one length for all.
+The same networks at the same budgets three times, two seeds each, about 40 minutes of one core. Twice by Kaplan et
+al.'s choices: one cosine schedule for all runs, which are judged before its end, and a warmup of one length for all.
 Once with a schedule and a warmup that follow the run. Prints the exponent a of N* ~ C^a with N counted as Kaplan did
-(without embeddings and head) and with the head, for both.
+(without embeddings and head), with the head, and in total.
 """
 
 from __future__ import annotations
@@ -15,15 +15,27 @@ from sweeping import options, swept
 import isoflop as iso
 
 NETWORKS = {1.5e11: (12, 16, 24, 32, 48, 64), 5e11: (16, 24, 32, 48, 64, 96), 1.5e12: (24, 32, 48, 64, 96, 128)}
-LONG, WARMUP = 20_000, 1_000
-"""Steps: the longest run makes 18,700, the shortest 370, which never ends its warmup."""
-KAPLAN = f"""
+WARMUP = 1_000
+"""Steps: the shortest run makes 370, and never ends its warmup."""
+
+
+def kaplan(horizon: int) -> str:
+    """Kaplan et al.'s choices as changes of the recipe: one cosine and one warmup for all runs."""
+    return f"""
 [change]
 schedule = "cosine"
-horizon = {LONG}
+horizon = {horizon}
 shortest_warmup = {WARMUP}
 longest_warmup = {WARMUP}
 """
+
+
+PROTOCOLS = {
+    "kaplan": ("one cosine, as long as the longest run", kaplan(20_000)),
+    "kaplan-long": ("one cosine, five times as long", kaplan(100_000)),
+    "matched": ("matched to the run", ""),
+}
+"""The longest run makes 18,700 steps: by the first it decays nearly whole, by the second no run decays to speak of."""
 
 
 def plan(name: str, change: str) -> str:
@@ -36,10 +48,8 @@ def plan(name: str, change: str) -> str:
 
 def main() -> None:
     asked = options(__doc__ or "")
-    protocols = {"Kaplan's": KAPLAN, "matched to the run": ""}
     print("| schedule and warmup | N counted | a | verdict |\n|---|---|---|---|")
-    for said, change in protocols.items():
-        name = "kaplan" if change else "matched"
+    for name, (said, change) in PROTOCOLS.items():
         runs = swept(asked.folder / name, plan(name, change), asked.workers)
         for convention in ("non_embedding", "matrices_and_head", "total"):
             fit = iso.fit(iso.with_convention(runs, convention), "frontier")

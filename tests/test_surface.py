@@ -28,6 +28,7 @@ PUBLIC = [
     "UnknownName",
     "UsageError",
     "catalogue",
+    "design",
     "fit",
     "fit_all",
     "law",
@@ -35,6 +36,7 @@ PUBLIC = [
     "plans",
     "read_law",
     "read_runs",
+    "simulate",
     "with_convention",
     "write_law",
 ]

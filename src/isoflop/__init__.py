@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from isoflop.laws import Law, catalogue, law, read_law, write_law
     from isoflop.planning import Asked, Demand, Plan, plan, plans
     from isoflop.runs import Runs, read_runs, with_convention
+    from isoflop.sweeps.designed import design
+    from isoflop.sweeps.simulate import simulate
 
 __all__ = [
     "Approaches",
@@ -38,6 +40,7 @@ __all__ = [
     "UnknownName",
     "UsageError",
     "catalogue",
+    "design",
     "fit",
     "fit_all",
     "law",
@@ -45,6 +48,7 @@ __all__ = [
     "plans",
     "read_law",
     "read_runs",
+    "simulate",
     "with_convention",
     "write_law",
 ]
@@ -58,6 +62,8 @@ _HOMES = {
     "isoflop.laws": ("Law", "catalogue", "law", "read_law", "write_law"),
     "isoflop.planning": ("Asked", "Demand", "Plan", "plan", "plans"),
     "isoflop.runs": ("Runs", "read_runs", "with_convention"),
+    "isoflop.sweeps.designed": ("design",),
+    "isoflop.sweeps.simulate": ("simulate",),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 

@@ -244,6 +244,8 @@ class TestCautions:
         straight = iso.Runs(runs.params, runs.tokens, runs.loss, runs.flops, columns)
         assert "bent_frontier" in {note.code for note in fit(bent, "frontier").verdict.notes}
         assert "bent_frontier" not in {note.code for note in fit(straight, "frontier").verdict.notes}
+        assert "drifting_exponent" in {note.code for note in fit(bent, "frontier").verdict.notes}
+        assert "local_exponents" in {note.code for note in fit(straight, "frontier").verdict.notes}
 
     def test_parabolas_that_miss_their_runs(self):
         runs, _ = planted_study(np.random.default_rng(4), noise=0.05)

@@ -21,7 +21,7 @@ from isoflop.sweeps.recipe import SMALL_BYTES
 
 pytest.importorskip("torch", reason="the trainer needs torch (pip install isoflop[train])")
 
-CLOCKS = ("seconds", "tokens_per_second", "finished_at", "attempt")
+CLOCKS = ("seconds", "tokens_per_second", "flops_per_second", "peak_memory_bytes", "finished_at", "attempt")
 CELLS = [Cell(2e10, 8), Cell(1e10, 12), Cell(5e9, 16)]
 RECIPE = replace(SMALL_BYTES, name="tiny", eval_windows=64)
 

@@ -29,7 +29,7 @@ from isoflop.training import loop  # noqa: E402
 
 MakeRun = Callable[..., Path]
 
-CLOCKS = {"attempt", "seconds", "tokens_per_second", "finished_at", "run_id"}
+CLOCKS = {"attempt", "seconds", "tokens_per_second", "flops_per_second", "peak_memory_bytes", "finished_at", "run_id"}
 
 OFTEN_SAVED = """
 import sys
@@ -102,14 +102,15 @@ def test_the_loss_is_the_mean_over_the_first_windows(make_run: MakeRun, corpus: 
     """Computed again from the weights on disk, window by window."""
     import safetensors.torch
 
-    from isoflop.training import model
+    from isoflop.training import decoder
 
     folder = make_run(steps=40, eval_windows=50)
     loop.train(Attempt(folder, 1, None))
-    weights = model.Weights.of(safetensors.torch.load_file(folder / "weights.safetensors"))
+    weights = safetensors.torch.load_file(folder / "weights.safetensors")
+    shape = read_spec(folder).shape
     inputs, targets = Windows(corpus.validation(), context=32, seed=0).first(50)
     losses = [
-        float(model.loss(weights, 2, torch.from_numpy(inputs[i : i + 1]), torch.from_numpy(targets[i : i + 1])))
+        float(decoder.loss(weights, shape, torch.from_numpy(inputs[i : i + 1]), torch.from_numpy(targets[i : i + 1])))
         for i in range(50)
     ]
     assert json.loads((folder / "result.json").read_text())["loss"] == pytest.approx(sum(losses) / 50, rel=1e-5)

@@ -11,7 +11,7 @@ from isoflop.accounting import Shape, count_params
 
 torch = pytest.importorskip("torch", reason="torch is not installed")
 
-from isoflop.training import model  # noqa: E402
+from isoflop.training import decoder, model  # noqa: E402
 from isoflop.training.step import Step  # noqa: E402
 
 SHAPES = [
@@ -37,9 +37,7 @@ def batch(shape: Shape, windows: int, seed: int = 0) -> tuple[np.ndarray, np.nda
 
 def autograd(shape: Shape, flat: torch.Tensor, inputs: np.ndarray, targets: np.ndarray) -> tuple[float, torch.Tensor]:
     leaves = {name: view.clone().requires_grad_() for name, view in model.named_views(flat, shape).items()}
-    loss = model.loss(
-        model.Weights.of(leaves), shape.heads, torch.from_numpy(inputs.copy()), torch.from_numpy(targets.copy())
-    )
+    loss = decoder.loss(leaves, shape, torch.from_numpy(inputs.copy()), torch.from_numpy(targets.copy()))
     loss.backward()
     return float(loss.detach()), torch.cat([leaf.grad.flatten() for leaf in leaves.values()])
 
@@ -109,7 +107,7 @@ def test_the_decoder_is_the_textbooks(shape: Shape) -> None:
     assert sum(p.numel() for p in network.parameters()) == count_params(shape).total == len(flat)
     inputs, targets = (torch.from_numpy(part.copy()) for part in batch(shape, 3))
     expected = torch.nn.functional.cross_entropy(network(inputs).flatten(0, 1), targets.flatten())
-    loss = model.loss(model.Weights.over(flat, shape), shape.heads, inputs, targets)
+    loss = decoder.loss(model.named_views(flat, shape), shape, inputs, targets)
     assert float(loss) == pytest.approx(float(expected.detach()), rel=2e-6)
 
 

@@ -19,6 +19,11 @@ def duration(seconds: float) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60:02d} min" if whole < 172_800 else f"{seconds / 86400:.1f} days"
 
 
+def count_of(runs: int) -> str:
+    """So many runs, in words that agree with the number."""
+    return f"{runs:,} run{'' if runs == 1 else 's'}"
+
+
 def table(rows: Sequence[Sequence[str]], left: int) -> list[str]:
     """Rows as lines in columns: the first ``left`` to the left, figures to the right."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]

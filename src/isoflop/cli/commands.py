@@ -2,6 +2,7 @@
 
 COMMANDS = {
     "quickstart": "Train, fit and report a small isoFLOP study on this CPU.",
+    "design": "Choose the runs that tell most of a larger scale.",
     "sweep": "Make the runs of a study, watch them, gather them.",
     "fit": "Fit a scaling law to runs: verdict, coefficients, intervals.",
     "compare": "Compare law families on runs larger than they were fitted to.",

@@ -10,11 +10,16 @@ from isoflop.errors import UsageError
 
 def check_law_file(path: Path) -> None:
     """Raise UsageError unless a law could be written at ``path``: as TOML, so that no table of runs is overwritten."""
-    folder = path.parent
+    check_file(path, "the law", "TOML")
+
+
+def check_file(path: Path, what: str, form: str) -> None:
+    """Raise UsageError unless ``path`` is named as a file of that form, and could be written."""
+    folder, suffix = path.parent, f".{form.lower()}"
     if path.is_dir():
         raise UsageError(f"cannot write {path}: it is a folder; name a file in it.")
-    if path.suffix.lower() != ".toml":
-        raise UsageError(f"cannot write the law to {path}: it would be TOML; give a name that ends in .toml.")
+    if path.suffix.lower() != suffix:
+        raise UsageError(f"cannot write {what} to {path}: it would be {form}; give a name that ends in {suffix}.")
     if not folder.is_dir():
         fault = "is a file, not a folder" if folder.exists() else "does not exist"
         raise UsageError(f"cannot write {path}: {folder} {fault}; name a folder that is there.")

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from json import dumps
 from typing import Any
 
-from isoflop.cli.columns import duration, table
+from isoflop.cli.columns import count_of, duration, table
 from isoflop.quantities import format_flops, format_si, format_usd
 from isoflop.study import Check, Preview, Priced, RunState, Standing, State, Study
 
@@ -48,7 +48,7 @@ def _preview_as_dict(priced: Preview, checks: Sequence[Check]) -> dict[str, Any]
 
 def _preview_as_text(priced: Preview, checks: Sequence[Check], made: Study | None) -> str:
     """What the runs will take, the first of them in a table, and the checks of the protocol."""
-    head = f"{len(priced.runs)} runs, {format_flops(priced.flops)} FLOPs in all"
+    head = f"{count_of(len(priced.runs))}, {format_flops(priced.flops)} FLOPs in all"
     cost = "" if priced.usd is None else f", {format_usd(priced.usd)}"
     lines = [f"{head}, about {duration(3600 * priced.hours)} on {priced.workers} {priced.where}{cost}", ""]
     rows = [("run", "N", "D", "FLOPs", "memory", "time"), *map(_preview_row, priced.runs[:SHOWN])]
@@ -79,7 +79,7 @@ def _standing_as_text(now: Standing, *, runs: bool) -> str:
     left = "" if not now.core_seconds_left else f", about {duration(now.core_seconds_left)} of one core left"
     running = "is running" if now.is_running else "is not running"
     lines = [
-        f"{now.name}: {len(now.runs)} runs: {counts or 'none'}",
+        f"{now.name}: {count_of(len(now.runs))}: {counts or 'none'}",
         f"{share:.0%} of {format_flops(now.flops_planned)} FLOPs{left}; the study {running}",
     ]
     bad = [run for run in now.runs if run.state.has_failed or run.state is State.DIVERGED or run.reason]

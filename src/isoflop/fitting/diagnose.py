@@ -20,6 +20,8 @@ POOR = 0.05
 """Training runs repeat to a per cent or so; a residual of 5 % of the loss is no noise."""
 MISFIT = 1.5
 """A residual this many times the noise between seeds is the form's, not the noise's."""
+DRIFTING = 3.0
+"""Two exponents differ where they do by so many standard errors of the difference."""
 UNLIKELY = 0.01
 SHORT_SPAN = 100.0
 """Compute span below which an exponent is local. Two decades of these runs moved a from .55 to .63."""
@@ -235,6 +237,18 @@ def bent_frontier(misfit: float, freedom: int) -> Note | None:
         "the minima do not lie on one power law within their intervals: the exponent changes along the budgets; "
         "quote it for a part of them (--where), and do not extrapolate it.",
     )
+
+
+def halves(points: Sequence[float], errors: Sequence[float], spans: Sequence[Span], error: float) -> Note:
+    """The exponent by halves of the budgets, always worth knowing; a caution where they differ by three errors."""
+    said = [
+        f"{a:.2f} ± {e:.2f} from {format_flops(low)} to {format_flops(high)}"
+        for a, e, (low, high) in zip(points, errors, spans, strict=True)
+    ]
+    seen = f"a is {said[0]} FLOPs and {said[1]}"
+    if abs(points[1] - points[0]) > DRIFTING * error:
+        return Note("drifting_exponent", f"{seen}: it drifts; quote the upper one, and do not extrapolate far.")
+    return Note("local_exponents", f"{seen}: no drift beyond the noise between seeds.")
 
 
 def two_minima() -> Note:

@@ -16,6 +16,7 @@ from isoflop.fitting.isoflop import (
     frontier,
     irreducible_loss,
     minimum,
+    power_law,
     profiles,
     redraw,
 )
@@ -32,6 +33,7 @@ from isoflop.runs import Runs
 FEWEST_SIZES = 3
 FIRMLY_BRACKETED = 0.9
 """A minimum that noise removes from more than a tenth of the redrawn tables is none."""
+FEWEST_FOR_HALVES = 5
 UNKNOWN_NOISE = 0.005
 """Of the loss: what the vertices' spread is taken for where nothing measures it, to weigh E by."""
 
@@ -179,6 +181,7 @@ def _notes(
         diagnose.noise_unknown() if asked and noise is None else None,
         diagnose.parabolas_miss(*_misfit(runs, interior), noise),
         bent,
+        None if drawn is None else _halves(flops, params, drawn.vertices),
         diagnose.irreducible_not_identified(
             (posterior.quantile((1 - level) / 2), posterior.quantile((1 + level) / 2)), float(runs.loss.min())
         ),
@@ -186,6 +189,19 @@ def _notes(
     refused = [found for found in minima if not found.interior]
     edges = diagnose.edge_minima(refused, len(minima))
     return edges + [note for note in possible if note is not None] + implausible(runs)
+
+
+def _halves(flops: FloatArray, params: FloatArray, vertices: VertexDraws) -> Note | None:
+    """The exponent in the lower and in the upper half of the budgets, which share the middle one of an odd number."""
+    if flops.size < FEWEST_FOR_HALVES:
+        return None
+    half = (flops.size + 1) // 2
+    parts = slice(None, half), slice(flops.size - half, None)
+    points = [float(power_law(flops[part], params[part])[1]) for part in parts]
+    draws = [power_law(flops[part], vertices.params[:, part])[1] for part in parts]
+    spans = [(float(flops[part].min()), float(flops[part].max())) for part in parts]
+    errors = [float(np.std(column)) for column in draws]
+    return diagnose.halves(points, errors, spans, float(np.std(draws[1] - draws[0])))
 
 
 def _misfit(runs: Runs, minima: Sequence[Minimum]) -> tuple[float, int]:

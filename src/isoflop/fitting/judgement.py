@@ -17,6 +17,7 @@ from isoflop.fitting.groups import resampled
 from isoflop.fitting.objective import HUBER_DELTA, PLAIN, BoolArray, FloatArray, IntArray, LogRuns, Observed
 from isoflop.fitting.result import Note
 from isoflop.fitting.solve import minimise
+from isoflop.fitting.surface import inputs_of
 from isoflop.fitting.uncertainty import bootstrap, dispersion
 from isoflop.laws import Family
 from isoflop.quantities import format_flops, format_si
@@ -216,7 +217,7 @@ def conditioning(optimum: Optimum) -> float:
     optimum = _thinned(optimum)
     observed, family, runs = optimum.observed, optimum.family, optimum.runs
     values = {name: float(column[0]) for name, column in observed.coefficients(optimum.theta[None]).items()}
-    inputs = {name: np.asarray(runs.column(name), float) for name in family.inputs}
+    inputs = inputs_of(runs, family)
     seen = [name for name in observed.free if values[name] != 0 and name not in observed.dead_terms(optimum.theta)]
     slopes = {name: _slope(family, values, inputs, name) for name in seen}
     columns = [column / max(float(np.linalg.norm(column)), 1e-300) for column in slopes.values()]
@@ -227,7 +228,7 @@ def conditioning(optimum: Optimum) -> float:
 def unseen(observed: Observed, family: Family, runs: Runs, theta: FloatArray) -> str | None:
     """A coefficient that changes no run's loss, by name; a dead term is said elsewhere."""
     values = {name: float(column[0]) for name, column in observed.coefficients(theta[None]).items()}
-    inputs = {name: np.asarray(runs.column(name), float) for name in family.inputs}
+    inputs = inputs_of(runs, family)
     for name in set(observed.free) - observed.dead_terms(theta):
         if values[name] != 0 and np.abs(_slope(family, values, inputs, name)).max() < UNSEEN:
             return name

@@ -20,8 +20,8 @@ from isoflop.runs import Runs
 SCHEMA = "isoflop.fit/1"
 Status = Literal["ok", "caution", "refused"]
 Span = tuple[float, float]
-INFORMING = frozenset({"correlated"})
-"""Notes that are true of every such fit, and take nothing from its verdict."""
+INFORMING = frozenset({"correlated", "local_exponents"})
+"""Notes that say how to read such fits, and take nothing from a verdict."""
 
 
 @dataclass(frozen=True)

@@ -58,7 +58,7 @@ class DataLimited(ChinchillaShared):
 
 
 class RepetitionPenalty(Chinchilla):
-    """L = E + A/N^alpha + B/D^beta + P R^delta (N/U)^kappa: repeats count in full, and overfitting costs.
+    """L = E + A/N^alpha + B/D^beta + P_R R^delta (N/U)^kappa: repeats count in full, and overfitting costs.
 
     D tokens hold U = min(D, unique) unique ones and R = D/U - 1 repeats. The penalty grows with the repeats and with
     the parameters that each unique token has to bear, so that the loss may rise with either, which effective tokens
@@ -66,16 +66,16 @@ class RepetitionPenalty(Chinchilla):
     """
 
     name = "repetition_penalty"
-    formula = "L = E + A/N^alpha + B/D^beta + P R^delta (N/U)^kappa, U = min(D, unique), R = D/U - 1"
+    formula = "L = E + A/N^alpha + B/D^beta + P_R R^delta (N/U)^kappa, U = min(D, unique), R = D/U - 1"
     reference = "Lovelace et al. 2026, arXiv 2605.01640"
     inputs = ("params", "tokens", "unique_tokens")
     assumed: ClassVar = {"unique_tokens": np.inf}
-    linear = ("E", "A", "B", "P")
+    linear = ("E", "A", "B", "P_R")
     coefficients = (
         *CHINCHILLA.coefficients[:3],
         Coefficient("alpha", "exponent of loss in parameters", upper=2.0, guesses=(0.15, 0.3, 0.5, 0.8)),
         Coefficient("beta", "exponent of loss in tokens", upper=2.0, guesses=(0.15, 0.3, 0.5, 0.8)),
-        Coefficient("P", "loss that one repeat costs where N equals the unique tokens"),
+        Coefficient("P_R", "loss that one repeat costs where N equals the unique tokens"),
         Coefficient("delta", "exponent of the penalty in repeats", upper=4.0, guesses=(0.5, 1.5)),
         Coefficient("kappa", "exponent of the penalty in parameters a unique token", upper=4.0, guesses=(0.4, 1.2)),
     )
@@ -83,7 +83,7 @@ class RepetitionPenalty(Chinchilla):
     def loss(self, theta: Coefficients, inputs: Mapping[str, FloatArray]) -> FloatArray:
         N, D = inputs["params"], inputs["tokens"]
         unique = np.minimum(D, inputs["unique_tokens"])
-        penalty = theta["P"] * (D / unique - 1.0) ** theta["delta"] * (N / unique) ** theta["kappa"]
+        penalty = theta["P_R"] * (D / unique - 1.0) ** theta["delta"] * (N / unique) ** theta["kappa"]
         return np.asarray(super().loss(theta, inputs) + penalty)
 
 

@@ -10,6 +10,7 @@ This is the only place where design, recipe, executor and run folders meet.
 {'pending'}
 """
 
+from isoflop.study._designed import study_of_design
 from isoflop.study._folder import Study, create_study, open_study
 from isoflop.study._init import init_study, preview
 from isoflop.study._orders import cancel, retry
@@ -56,6 +57,7 @@ __all__ = [
     "run_specs",
     "run_study",
     "standing",
+    "study_of_design",
     "time_left",
     "trainer_of",
 ]

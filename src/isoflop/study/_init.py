@@ -10,7 +10,7 @@ from isoflop.study._folder import Study
 from isoflop.study._plan import STANDARD_LIBRARY, STUDY, CorpusPlan, StudyPlan, read_plan
 from isoflop.study._specs import planned_specs
 from isoflop.study._trainer import own_trainer
-from isoflop.training.data import build_corpus
+from isoflop.training.data import HUB, Corpus, build_corpus, check_text
 from isoflop.training.spec import RunSpec
 
 UNBUILT = "unbuilt"
@@ -27,15 +27,19 @@ def init_study(path: Path) -> Study:
     plan = read_plan(file)
     preview(plan)
     folder = file.parent
-    digests = {corpus.name: _digest(folder, corpus, plan) for corpus in plan.corpora}
+    corpora = {} if plan.trainer.command else {corpus.name: _build(folder, corpus) for corpus in plan.corpora}
+    digests = {corpus.name: corpora[corpus.name].digest if corpora else "" for corpus in plan.corpora}
     first = plan.corpora[0].name
     if plan.corpus_digest and digests[first] != plan.corpus_digest:
         raise UsageError(
             f"{file} pins the corpus {plan.corpus_digest[:12]}, and what was built is {digests[first][:12]}: the text "
             "is another (the standard library differs between Pythons); take the corpus_digest out to use this one."
         )
-    study = Study(folder)
     specs = planned_specs(plan, digests)
+    places = {corpus.folder: corpora[corpus.name] for corpus in plan.corpora if corpora}
+    for spec in specs if corpora else ():
+        check_text(spec, next(built for place, built in places.items() if spec.corpus.endswith(f"/{place}")))
+    study = Study(folder)
     _refuse_changed(file, study, specs)
     try:
         study.add_all(specs)
@@ -49,6 +53,15 @@ def preview(plan: StudyPlan) -> tuple[RunSpec, ...]:
     if plan.trainer.command:
         own_trainer(plan.trainer.command)
     return planned_specs(plan, dict.fromkeys((c.name for c in plan.corpora), "" if plan.trainer.command else UNBUILT))
+
+
+def _build(folder: Path, corpus: CorpusPlan) -> Corpus:
+    source: Path | str | None = folder / corpus.source
+    if corpus.source == STANDARD_LIBRARY:
+        source = None
+    elif corpus.source.startswith(HUB):
+        source = corpus.source
+    return build_corpus(folder / corpus.folder, source, unit=corpus.unit, column=corpus.column, base=folder)
 
 
 def _refuse_changed(file: Path, study: Study, planned: Sequence[RunSpec]) -> None:
@@ -78,10 +91,3 @@ def _difference(there: RunSpec, here: RunSpec) -> str:
         name for name in {**one, **other} if name not in ("optimiser", "run_id") and one.get(name) != other.get(name)
     ]
     return ", ".join(f"{name} is {one.get(name)!r} there and {other.get(name)!r} here" for name in names[:3])
-
-
-def _digest(folder: Path, corpus: CorpusPlan, plan: StudyPlan) -> str:
-    if plan.trainer.command:
-        return ""
-    source = None if corpus.source == STANDARD_LIBRARY else folder / corpus.source
-    return build_corpus(folder / corpus.folder, source).digest

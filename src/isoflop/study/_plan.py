@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from isoflop.errors import UnknownName, UsageError
 from isoflop.quantities import read_flops, read_params, read_tokens
 from isoflop.sweeps.design import WIDTHS_PER_BUDGET, isoflop_grid
 from isoflop.sweeps.recipe import Recipe, recipe
+from isoflop.training.data import vocabulary
 from isoflop.training.spec import FORECAST, PROBE, SWEEP, Device, Precision
 
 SCHEMA = "isoflop.study/1"
@@ -22,11 +23,13 @@ STANDARD_LIBRARY = "stdlib"
 
 @dataclass(frozen=True)
 class CorpusPlan:
-    """A corpus of the study: where its text comes from, and what a token is ("byte", or "bpe:4096")."""
+    """A corpus of the study: where its text comes from, what a token is ("byte", or "bpe:4096"), and which field or
+    column of JSONL, Parquet or a data set holds the text."""
 
     name: str = "corpus"
     source: str = STANDARD_LIBRARY
     unit: str = "byte"
+    column: str = "text"
 
     @property
     def folder(self) -> str:
@@ -90,7 +93,8 @@ class StudyPlan:
     trainer: TrainerPlan = TrainerPlan()
 
     def rules(self) -> Recipe:
-        return recipe(self.recipe, self.change)
+        """The recipe with this study's changes, and with the vocabulary of its corpora unless that is changed too."""
+        return _rules(self.recipe, self.change, () if self.trainer.command else self.corpora)
 
     def corpus(self, name: str) -> CorpusPlan:
         """The corpus of that name; the first where a run names none."""
@@ -129,7 +133,8 @@ def plan_to_toml(plan: StudyPlan) -> str:
         text += "\n[change]\n" + _lines(plan.change)
     for corpus in plan.corpora:
         head = "corpus" if corpus.name == "corpus" else f"corpora.{json.dumps(corpus.name)}"
-        text += f"\n[{head}]\n" + _lines({"source": corpus.source, "unit": corpus.unit})
+        column = {} if corpus.column == "text" else {"column": corpus.column}
+        text += f"\n[{head}]\n" + _lines({"source": corpus.source, "unit": corpus.unit, **column})
     if plan.trainer != TrainerPlan():
         text += "\n[trainer]\n" + _lines(_unusual(plan.trainer))
     return text + "".join(f"\n[[runs]]\n{_lines(_unusual(run))}" for run in plan.runs)
@@ -155,7 +160,8 @@ def _plan(table: dict[str, Any], path: Path) -> StudyPlan:
     for key in ("name", "recipe"):
         if not isinstance(table.get(key), str) or not table[key]:
             raise UsageError(f"{path} says {key} = {table.get(key)!r}; give it a name in quotes.")
-    rules = recipe(table["recipe"], _table(table, "change", path))
+    corpora, trainer = _corpora(table, path), _trainer(_table(table, "trainer", path), path)
+    rules = _rules(table["recipe"], _table(table, "change", path), () if trainer.command else corpora)
     runs = [*_grid(_table(table, "grid", path), rules, path), *_runs(table.get("runs", []), path)]
     if not runs:
         raise UsageError(f"{path} makes no runs; add [[runs]] with a width and a budget, or a [grid] of budgets.")
@@ -171,9 +177,22 @@ def _plan(table: dict[str, Any], path: Path) -> StudyPlan:
         corpus_digest=str(table.get("corpus_digest", "")),
         judge_everywhere=bool(table.get("judge_everywhere", False)),
         change=_table(table, "change", path),
-        corpora=_corpora(table, path),
-        trainer=_trainer(_table(table, "trainer", path), path),
+        corpora=corpora,
+        trainer=trainer,
     )
+
+
+def _rules(name: str, change: Mapping[str, Any], corpora: Sequence[CorpusPlan]) -> Recipe:
+    units = {corpus.unit for corpus in corpora}
+    if len(units) > 1:
+        raise UsageError(
+            f"the corpora of one study have one unit, and these have {' and '.join(sorted(units))}: their losses "
+            "cannot be compared; make two studies."
+        )
+    vocab = vocabulary(units.pop()) if units else None
+    if "vocab" in change or vocab in (None, recipe(name).vocab):
+        return recipe(name, change)
+    return recipe(name, {"vocab": vocab, **change})
 
 
 def _noise(table: dict[str, Any], path: Path) -> float | None:
@@ -195,8 +214,9 @@ def _corpora(table: dict[str, Any], path: Path) -> tuple[CorpusPlan, ...]:
             raise UsageError(f"{where}: a corpus is a folder of the study; name it with letters, digits, - and _.")
         if not isinstance(facts, dict):
             raise UsageError(f"{where} is {facts!r}, not a table; write [corpora.{name}] with a source.")
-        _refuse_unknown(facts, {"source", "unit"}, where)
+        _refuse_unknown(facts, {"source", "unit", "column"}, where)
         corpora.append(CorpusPlan(name, **{key: str(value) for key, value in facts.items()}))
+        _read(vocabulary, corpora[-1].unit, "unit", where)
     return tuple(corpora)
 
 

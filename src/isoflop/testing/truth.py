@@ -56,7 +56,7 @@ PLANTED = {
     "data_limited": {"E": 1.87, "A": 520.0, "B": 1490.0, "alpha": 0.353, "R_D": 15.4, "R_N": 5.3},
     "repetition_penalty": {
         **{"E": 1.8172, "A": 482.01, "B": 2085.43, "alpha": 0.3478, "beta": 0.3658},
-        **{"P": 1e-4, "delta": 0.8, "kappa": 0.4},
+        **{"P_R": 1e-4, "delta": 0.8, "kappa": 0.4},
     },
     "precision": {
         "E": 2.76,

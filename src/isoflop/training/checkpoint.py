@@ -33,7 +33,7 @@ class Progress:
 def encode(tensors: dict[str, Tensor], progress: Progress, spec_digest: str) -> bytes:
     """A checkpoint's bytes; decimal text of a float is exact in Python, so nothing is lost in the metadata."""
     facts = {**vars(progress), "spec_digest": spec_digest}
-    arrays = {name: tensor.numpy() for name, tensor in tensors.items()}
+    arrays = {name: tensor.cpu().numpy() for name, tensor in tensors.items()}
     return safetensors.numpy.save(arrays, metadata={name: str(fact) for name, fact in facts.items()})
 
 

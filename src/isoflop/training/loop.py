@@ -7,6 +7,7 @@ import math
 import platform
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -18,8 +19,9 @@ from isoflop.accounting.params import count_params
 from isoflop.training import model
 from isoflop.training.attempt import Attempt, Metrics, Stopped
 from isoflop.training.checkpoint import CHECKPOINT, WEIGHTS, encode, restore
-from isoflop.training.data import Corpus
-from isoflop.training.run import Run, check_text, open_corpus
+from isoflop.training.data import Corpus, check_text
+from isoflop.training.device import device_facts, device_of
+from isoflop.training.run import Run, open_corpus
 from isoflop.training.spec import branch_file, read_spec
 
 SECONDS_BETWEEN_CHECKPOINTS = 3.0
@@ -39,13 +41,14 @@ def train(attempt: Attempt) -> None:
         checkpoint.unlink(missing_ok=True)
         return
     attempt.claim()
-    torch.set_num_threads(1)
-    torch.set_flush_denormal(True)  # moments of rare bytes decay into denormals, slow on many processors
     spec = read_spec(folder)
+    device = device_of(spec)
     corpus = open_corpus(folder, spec, spec.corpus, spec.corpus_digest)
     others = {one.name: open_corpus(folder, spec, one.corpus, one.corpus_digest) for one in spec.also_judged}
     check_text(spec, corpus)
-    run = Run(spec, corpus)
+    for other in others.values():
+        check_text(replace(spec, unique_tokens=None), other)
+    run = Run(spec, corpus, device)
     if checkpoint.exists():
         run.progress = restore(checkpoint, run.tensors(), spec.digest())
     else:
@@ -55,7 +58,7 @@ def train(attempt: Attempt) -> None:
     loss = run.validation_loss(corpus) if finite else math.nan
     loss_on = {name: run.validation_loss(other) for name, other in others.items()} if finite else {}
     views = model.named_views(run.judged(), spec.shape)
-    attempt.publish(WEIGHTS, safetensors.numpy.save({name: view.numpy() for name, view in views.items()}))
+    attempt.publish(WEIGHTS, safetensors.numpy.save({name: view.cpu().numpy() for name, view in views.items()}))
     result = _result(run, attempt, corpus, loss, loss_on)
     attempt.publish("result.json", json.dumps(result, indent=2).encode() + b"\n")
     checkpoint.unlink(missing_ok=True)
@@ -114,7 +117,7 @@ def _result(run: Run, attempt: Attempt, corpus: Corpus, loss: float, loss_on: Ma
         "spec_digest": spec.digest(),
         "params": count_params(spec.shape).to_dict(),
         "tokens": tokens,
-        "unique_tokens": spec.unique_tokens,
+        "unique_tokens": spec.unique_tokens or (corpus.train_tokens if tokens > corpus.train_tokens else None),
         "epochs": tokens / (spec.unique_tokens or corpus.train_tokens),
         "steps": progress.step,
         "flops": flops.exact_causal * tokens,
@@ -122,12 +125,15 @@ def _result(run: Run, attempt: Attempt, corpus: Corpus, loss: float, loss_on: Ma
         "flops_exact_full": flops.exact_full * tokens,
         "flops_six_nd": flops.six_n * tokens,
         "loss": loss if done else None,
-        "bits_per_byte": loss / math.log(2.0) if done else None,
+        "loss_unit": "nats_per_byte" if corpus.unit == "byte" else "nats_per_token",
+        "bits_per_byte": loss / math.log(2.0) / corpus.bytes_per_token if done and corpus.bytes_per_token else None,
         "loss_on": dict(loss_on),
         "eval_tokens": spec.eval_windows * spec.shape.context,
         "seconds": round(progress.seconds, 4),
         "tokens_per_second": round(own / progress.seconds, 1),
-        "device": "cpu",
+        "flops_per_second": flops.exact_causal * own / progress.seconds,
+        **device_facts(run.device),
+        "precision": spec.precision,
         "torch": torch.__version__,
         "cpu_capability": torch.backends.cpu.get_cpu_capability(),
         "threads": torch.get_num_threads(),

@@ -1,8 +1,7 @@
-"""The decoder: its weights as views of one flat buffer, and its loss in readable torch.
+"""The weights of a decoder: which there are, where they lie in one flat buffer, and what they are at first.
 
-Pre-norm blocks with parameter-free LayerNorm, learned positions, exact GELU, no biases, an untied head
-that starts at zero. All weights lie in one buffer, embeddings and positions first, so that the norm of
-the gradient, clipping and AdamW are one operation each instead of one per matrix.
+All weights lie in one buffer, embeddings and positions first, then the vectors of norms and biases, then matrices, so
+that the norm of the gradient, clipping and AdamW are one operation each instead of one per matrix.
 """
 
 from __future__ import annotations
@@ -11,13 +10,15 @@ import math
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from isoflop.accounting.params import count_params
-from isoflop.accounting.shapes import Shape
+from isoflop.accounting.shapes import BUILT_IN, Shape
+from isoflop.errors import UsageError
 
 NORM_EPSILON = 1e-5
+TRAINED = ("built-in", "gpt2", "llama", "olmo1", "qwen2", "qwen3")
+"""Architectures that are trained here: pre-norm and dense, each block its attention and then its MLP."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class Block:
 
 @dataclass(frozen=True)
 class Weights:
-    """Every weight of a decoder (or every gradient), as views of one flat buffer."""
+    """Every weight of a built-in decoder (or every gradient), as views of one flat buffer."""
 
     tokens: Tensor
     positions: Tensor
@@ -45,78 +46,110 @@ class Weights:
     @classmethod
     def over(cls, flat: Tensor, shape: Shape) -> Weights:
         """Lay the weights of ``shape`` over ``flat``, which holds count_params(shape).total numbers."""
-        return cls.of(named_views(flat, shape))
-
-    @classmethod
-    def of(cls, named: dict[str, Tensor]) -> Weights:
-        """Gather weights by the names of ``layout``, as ``weights.safetensors`` has them."""
-        layers = sum(name.endswith(".qkv") for name in named)
+        named = named_views(flat, shape)
         blocks = tuple(
-            Block(*(named[f"blocks.{i}.{field}"] for field in ("qkv", "out", "up", "down"))) for i in range(layers)
+            Block(*(named[f"blocks.{i}.{field}"] for field in ("qkv", "out", "up", "down")))
+            for i in range(shape.layers)
         )
         return cls(tokens=named["tokens"], positions=named["positions"], blocks=blocks, head=named["head"])
 
 
-def layout(shape: Shape) -> dict[str, tuple[int, int]]:
-    """Every matrix by name, in the order in which they lie in the buffer: embeddings and positions come first."""
-    d = shape.d_model
-    blocks = {"qkv": (d, 3 * d), "out": (d, d), "up": (d, shape.d_ff), "down": (d, shape.d_ff)}
+def check_trained(shape: Shape) -> None:
+    """Raise UsageError for a shape that isoflop does not train."""
+    name = shape.architecture.name
+    if name not in TRAINED or shape.experts or shape.latent or shape.windowed_layers:
+        raise UsageError(
+            f"isoflop trains dense decoders of the architectures {', '.join(TRAINED)} with full attention, and "
+            f"this run asks for {name}; train it by a command of your own."
+        )
+    if not learned_positions(shape) and shape.head_width % 2:
+        raise UsageError(f"rotary positions turn pairs, and a head is {shape.head_width} wide; give an even head_dim.")
+
+
+def learned_positions(shape: Shape) -> bool:
+    """Whether positions are a table of weights; elsewhere they are rotary."""
+    return shape.architecture.positions == "learned"
+
+
+def layout(shape: Shape) -> dict[str, tuple[int, ...]]:
+    """Every weight by name, in the order in which they lie in the buffer: embeddings, vectors, matrices.
+
+    >>> from isoflop.accounting.shapes import Shape
+    >>> list(layout(Shape(layers=1, d_model=8, heads=1, d_ff=32, vocab=256, context=16)))
+    ['tokens', 'positions', 'blocks.0.qkv', 'blocks.0.out', 'blocks.0.up', 'blocks.0.down', 'head']
+    """
+    d, queries, keys = shape.d_model, shape.heads * shape.head_width, shape.key_value_heads * shape.head_width
+    block = {"qkv": (d, queries + 2 * keys), "out": (queries, d), "up": (d, shape.d_ff)}
+    block |= {"gate": (d, shape.d_ff)} if shape.architecture.gated else {}
+    block["down"] = (d, shape.d_ff)
+    positions = {"positions": (shape.context, d)} if learned_positions(shape) else {}
+    head = {} if shape.shares_head else {"head": (d, shape.vocab)}
     return {
         "tokens": (shape.vocab, d),
-        "positions": (shape.context, d),
-        **{f"blocks.{i}.{name}": size for i in range(shape.layers) for name, size in blocks.items()},
-        "head": (d, shape.vocab),
+        **positions,
+        **vectors(shape),
+        **{f"blocks.{i}.{name}": size for i in range(shape.layers) for name, size in block.items()},
+        **head,
     }
 
 
+def vectors(shape: Shape) -> dict[str, tuple[int]]:
+    """The weights of norms and the biases, which are not decayed."""
+    kind, d = shape.architecture, shape.d_model
+    queries, keys = shape.heads * shape.head_width, shape.key_value_heads * shape.head_width
+    names = {"none": (), "weight": ("norm",), "weight and bias": ("norm", "norm_bias")}[kind.norm]
+    block = {f"{part}_{name}": d for part in ("attention", "mlp") for name in names}
+    if kind.qk_norm == "head":
+        block |= {"query_norm": shape.head_width, "key_norm": shape.head_width}
+    if kind.biases != "none":
+        block["qkv_bias"] = queries + 2 * keys
+    if kind.biases == "all":
+        block |= {"out_bias": d, "up_bias": shape.d_ff, "down_bias": d}
+    every = {f"blocks.{i}.{name}": (size,) for i in range(shape.layers) for name, size in block.items()}
+    return {**every, **{f"last_{name}": (d,) for name in names}}
+
+
+def group_sizes(shape: Shape) -> tuple[int, int]:
+    """How many numbers of the buffer are embeddings and positions, and how many vectors follow them."""
+    return count_params(shape).embedding, sum(size for (size,) in vectors(shape).values())
+
+
 def named_views(flat: Tensor, shape: Shape) -> dict[str, Tensor]:
+    """The weights of ``shape`` by name, as views of ``flat``, which holds count_params(shape).total numbers."""
     sizes = layout(shape)
-    pieces = flat.split([rows * columns for rows, columns in sizes.values()])
+    pieces = flat.split([math.prod(size) for size in sizes.values()])
     return {name: piece.view(size) for (name, size), piece in zip(sizes.items(), pieces, strict=True)}
 
 
 def initial_weights(shape: Shape, seed: int) -> Tensor:
-    """The flat buffer at step 0; a pure function of shape and seed.
+    """The flat buffer at step 0, on the CPU; a pure function of shape and seed.
 
     Normal numbers: embeddings with standard deviation 1, positions 0.02 as in GPT-2 (at 1 they drown the
     tokens: the loss at 1.5e11 FLOPs is 0.03 to 0.06 worse at width 24), matrices 1/sqrt(fan in), the two
-    that write into the residual stream a further 1/sqrt(2 layers), GPT-2's rule again. The head is zero.
+    that write into the residual stream a further 1/sqrt(2 layers), GPT-2's rule again. The head is zero; an embedding
+    that is the head too has GPT-2's 0.02. Norms begin at one, biases at zero.
     """
     flat = torch.zeros(count_params(shape).total)
     generator = torch.Generator().manual_seed(seed)
     for name, weight in named_views(flat, shape).items():
-        if name != "head":
+        if name.endswith("norm"):
+            weight.fill_(1.0)
+        elif name != "head" and not name.endswith("bias"):
             weight.normal_(0.0, _initial_deviation(name, shape), generator=generator)
     return flat
 
 
 def _initial_deviation(name: str, shape: Shape) -> float:
     if name == "tokens":
-        return 1.0
+        return 0.02 if shape.shares_head else 1.0
     if name == "positions":
         return 0.02
-    fan_in = shape.d_ff if name.endswith("down") else shape.d_model
+    fan_in = {"down": shape.d_ff, "out": shape.heads * shape.head_width}.get(name.split(".")[-1], shape.d_model)
     writers = 2 * shape.layers if name.endswith(("out", "down")) else 1
     return 1.0 / math.sqrt(fan_in * writers)
 
 
-def loss(weights: Weights, heads: int, inputs: Tensor, targets: Tensor) -> Tensor:
-    """Mean cross-entropy in nats per token of ``inputs`` (windows, context) against ``targets``."""
-    x = F.embedding(inputs, weights.tokens) + weights.positions
-    for block in weights.blocks:
-        x = x + _attention(_norm(x), block, heads)
-        x = x + F.gelu(_norm(x) @ block.up) @ block.down.t()
-    logits = _norm(x) @ weights.head
-    return F.cross_entropy(logits.flatten(0, 1), targets.flatten())
-
-
-def _norm(x: Tensor) -> Tensor:
-    return F.layer_norm(x, x.shape[-1:], eps=NORM_EPSILON)
-
-
-def _attention(x: Tensor, block: Block, heads: int) -> Tensor:
-    windows, context, d_model = x.shape
-    qkv = (x @ block.qkv).view(windows, context, 3, heads, d_model // heads)
-    query, key, value = qkv.permute(2, 0, 3, 1, 4)
-    mixed = F.scaled_dot_product_attention(query, key, value, is_causal=True)
-    return mixed.transpose(1, 2).reshape(windows, context, d_model) @ block.out
+def is_built_in(shape: Shape) -> bool:
+    """Whether it is the plain decoder of which a step is written out by hand (training.step)."""
+    plain = shape.key_value_heads == shape.heads and shape.head_dim is None and not shape.shares_head
+    return shape.architecture == BUILT_IN and plain

@@ -12,33 +12,48 @@ class AdamW:
     """AdamW (Loshchilov & Hutter, arXiv 1711.05101) with the gradient's norm clipped, on flat buffers.
 
     The first ``embedding`` numbers of the buffer, embeddings and positions, follow a learning rate of
-    their own. Norm, clipping and update are one operation each: at these widths a step is mostly
-    dispatch, and one operation per matrix would cost more than the arithmetic.
+    their own; the ``vectors`` numbers after them, norms and biases, are not decayed. Norm, clipping and update are one
+    operation each: at these widths a step is mostly dispatch, and one operation per matrix would cost more than the
+    arithmetic.
     """
 
-    def __init__(self, spec: OptimiserSpec, weights: Tensor, gradient: Tensor, embedding: int) -> None:
+    def __init__(
+        self, spec: OptimiserSpec, weights: Tensor, gradient: Tensor, *, embedding: int, vectors: int = 0
+    ) -> None:
         self.spec = spec
         self.gradient = gradient
         self.first_moment = torch.zeros_like(weights)
         self.second_moment = torch.zeros_like(weights)
         buffers = (weights, gradient, self.first_moment, self.second_moment)
-        self._embedding_group = [[buffer[:embedding]] for buffer in buffers]
-        self._matrix_group = [[buffer[embedding:]] for buffer in buffers]
+        ends = [0, embedding, embedding + vectors, weights.numel()]
+        rates = (spec.embedding_learning_rate, spec.learning_rate, spec.learning_rate)
+        decays = (spec.weight_decay, 0.0, spec.weight_decay)
+        self._groups = [
+            ([[buffer[start:end]] for buffer in buffers], rate, decay)
+            for start, end, rate, decay in zip(ends, ends[1:], rates, decays, strict=False)
+            if end > start
+        ]
 
     def update(self, step: int, factor: float) -> None:
         """Make step ``step`` (from 0) with both learning rates times ``factor``; scales the gradient in place."""
-        spec = self.spec
-        norm = float(torch.linalg.vector_norm(self.gradient))
-        if norm > spec.clip_norm:
-            self.gradient.mul_(spec.clip_norm / norm)
-        count = [torch.tensor(float(step + 1))]
-        self._adamw(self._embedding_group, count, spec.embedding_learning_rate * factor)
-        self._adamw(self._matrix_group, count, spec.learning_rate * factor)
+        self._clip()
+        count = [torch.tensor(float(step + 1), device=self.gradient.device)]
+        for group, rate, decay in self._groups:
+            self._adamw(group, count, rate * factor, decay)
 
-    def _adamw(self, group: list[list[Tensor]], count: list[Tensor], learning_rate: float) -> None:
+    def _clip(self) -> None:
+        norm = torch.linalg.vector_norm(self.gradient)
+        if self.gradient.device.type == "cpu":
+            size = float(norm)
+            if size > self.spec.clip_norm:
+                self.gradient.mul_(self.spec.clip_norm / size)
+        else:  # without waiting for the device to say how large it is
+            self.gradient.mul_((self.spec.clip_norm / norm).clamp(max=1.0))
+
+    def _adamw(self, group: list[list[Tensor]], count: list[Tensor], learning_rate: float, decay: float) -> None:
         spec = self.spec
         weights, gradient, first, second = group
         torch._fused_adamw_(
             weights, gradient, first, second, [], count, amsgrad=False, maximize=False,
-            lr=learning_rate, beta1=spec.beta1, beta2=spec.beta2, weight_decay=spec.weight_decay, eps=spec.epsilon,
+            lr=learning_rate, beta1=spec.beta1, beta2=spec.beta2, weight_decay=decay, eps=spec.epsilon,
         )  # fmt: skip

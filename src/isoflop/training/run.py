@@ -6,9 +6,9 @@ from pathlib import Path
 
 import torch
 
-from isoflop.accounting.params import count_params
-from isoflop.errors import DataError, UsageError
-from isoflop.training import model
+from isoflop.errors import UsageError
+from isoflop.training import decoder, model
+from isoflop.training.autograd import AutogradStep
 from isoflop.training.checkpoint import Progress, restore
 from isoflop.training.data import Corpus, Windows, read_corpus
 from isoflop.training.optim import AdamW
@@ -17,19 +17,35 @@ from isoflop.training.spec import RunSpec, branch_file, read_spec
 from isoflop.training.step import Step
 
 EVALUATION_WINDOWS = 32
+CPU = torch.device("cpu")
+
+
+def step_of(spec: RunSpec, weights: torch.Tensor) -> Step | AutogradStep:
+    """Written out by hand where that is the faster: the built-in decoder, in float32, on a processor."""
+    plain = spec.device == "cpu" and spec.precision == "float32" and not spec.compile and spec.micro_batches == 1
+    if plain and model.is_built_in(spec.shape):
+        return Step(spec.shape, spec.batch_windows, weights)
+    return AutogradStep(
+        spec.shape,
+        weights,
+        micro_batches=spec.micro_batches,
+        bfloat16=spec.precision == "bfloat16",
+        compiled=spec.compile,
+    )
 
 
 class Run:
     """One run in memory. ``mean`` is the running mean of the weights, where the spec has one judged in their place."""
 
-    def __init__(self, spec: RunSpec, corpus: Corpus) -> None:
+    def __init__(self, spec: RunSpec, corpus: Corpus, device: torch.device = CPU) -> None:
+        model.check_trained(spec.shape)
         self.spec = spec
-        self.weights = model.initial_weights(spec.shape, spec.seed)
+        self.device = device
+        self.weights = model.initial_weights(spec.shape, spec.seed).to(device)
         self.mean = torch.zeros_like(self.weights) if spec.optimiser.ema else None
-        self.step = Step(spec.shape, spec.batch_windows, self.weights)
-        self.optimiser = AdamW(
-            spec.optimiser, self.weights, self.step.gradient, embedding=count_params(spec.shape).embedding
-        )
+        self.step = step_of(spec, self.weights)
+        embedding, vectors = model.group_sizes(spec.shape)
+        self.optimiser = AdamW(spec.optimiser, self.weights, self.step.gradient, embedding=embedding, vectors=vectors)
         self.progress = Progress()
         self.training = Windows(corpus.train()[: spec.unique_tokens], spec.shape.context, spec.data_seed)
 
@@ -63,17 +79,18 @@ class Run:
         """The weights that the run is judged by."""
         return self.weights if self.mean is None else self.mean
 
+    @torch.no_grad()
     def validation_loss(self, corpus: Corpus) -> float:
         """Mean over a corpus's first validation windows, the same for every run of a study, in nats per token."""
         shape = self.spec.shape
         inputs, targets = Windows(corpus.validation(), shape.context, seed=0).first(self.spec.eval_windows)
-        weights = model.Weights.over(self.judged(), shape)
+        weights = model.named_views(self.judged(), shape)
         total = 0.0
-        with torch.inference_mode():
-            for start in range(0, len(inputs), EVALUATION_WINDOWS):
-                some = slice(start, start + EVALUATION_WINDOWS)
-                batch = torch.from_numpy(inputs[some]), torch.from_numpy(targets[some])
-                total += float(model.loss(weights, shape.heads, *batch)) * len(batch[0])
+        for start in range(0, len(inputs), EVALUATION_WINDOWS):
+            some = slice(start, start + EVALUATION_WINDOWS)
+            batch = (torch.from_numpy(part[some]).to(self.device) for part in (inputs, targets))
+            with torch.autocast(self.device.type, torch.bfloat16, enabled=self.spec.precision == "bfloat16"):
+                total += float(decoder.loss(weights, shape, *batch)) * len(inputs[some])
         return total / len(inputs)
 
     def leave_trunk(self, folder: Path) -> None:
@@ -93,36 +110,11 @@ class Run:
 
 
 def open_corpus(folder: Path, spec: RunSpec, corpus: str, digest: str) -> Corpus:
-    """The corpus at ``corpus``, a path relative to the run's folder; refused where it is another or too small to judge.
-
-    UsageError for another text, DataError for too few validation windows.
-    """
+    """The corpus at ``corpus``, a path relative to the run's folder; UsageError where it is another."""
     found = read_corpus(folder / corpus)
     if found.digest != digest:
         raise UsageError(
             f"run {spec.run_id} was designed for the corpus {digest[:12]}, and {corpus} holds {found.digest[:12]}: "
             "restore that corpus or start a new study."
         )
-    windows = Windows(found.validation(), spec.shape.context, seed=0).count
-    if windows < spec.eval_windows:
-        raise DataError(
-            f"run {spec.run_id} is to be judged on {spec.eval_windows} windows of {spec.shape.context} tokens, and its "
-            f"corpus has {windows} for validation: ask for fewer or give more text."
-        )
     return found
-
-
-def check_text(spec: RunSpec, corpus: Corpus) -> None:
-    """Raise DataError unless the training text, capped as the spec says, holds a step and what the cap promises."""
-    if spec.unique_tokens is not None and spec.unique_tokens > corpus.train_tokens:
-        raise DataError(
-            f"run {spec.run_id} caps its text at {spec.unique_tokens:,} tokens, and its corpus has "
-            f"{corpus.train_tokens:,} to train on: give a smaller cap or more text."
-        )
-    text = min(spec.unique_tokens or corpus.train_tokens, corpus.train_tokens)
-    windows = (text - 1) // spec.shape.context
-    if windows < spec.batch_windows:
-        raise DataError(
-            f"run {spec.run_id} has {text:,} tokens to train on, {windows} windows of {spec.shape.context}, and a step "
-            f"takes {spec.batch_windows}: give more text or a larger cap."
-        )

@@ -1,6 +1,6 @@
 """One training step's loss and gradient, forward and backward written out.
 
-``model.loss`` is what this computes; autograd gives the same gradient from it, and a test compares the
+``decoder.loss`` is what this computes; autograd gives the same gradient from it, and a test compares the
 two. At the widths of a CPU study autograd spends much of a step on its own graph, on allocating and on
 adding gradients up: here activations live in buffers that are made once, and every matrix product of
 the backward pass writes its gradient straight into the flat buffer. ``bench/trainer.py`` measures it.

@@ -120,6 +120,7 @@ def _further(spec: Mapping[str, Any], result: Mapping[str, Any]) -> dict[str, An
     unique = result.get("unique_tokens") or spec.get("unique_tokens")
     return {
         "corpus": Path(spec.get("corpus", "")).name,
+        "bits_per_byte": result.get("bits_per_byte"),
         "unique_tokens": unique,
         "epochs": result["tokens"] / unique if unique else None,
         "schedule": spec["optimiser"].get("schedule", "wsd"),

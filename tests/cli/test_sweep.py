@@ -242,6 +242,7 @@ WRONG = {
     "no run": (["sweep", "cancel", "study", "b7"], "has no run called 'b7'"),
     "no run to run": (["sweep", "run", "study", "--only", "b7"], "has no run called 'b7'"),
     "no workers": (["sweep", "run", "study", "--workers", "0"], "--workers"),
+    "an empty name": (["sweep", "cancel", "study", ""], "has no run called ''"),
     "no hardware": (["sweep", "init", "study", "--hardware", "H1000"], "H1000"),
     "no CSV": (["sweep", "collect", "study", "-o", "runs.parquet"], "name it something.csv"),
     "nothing to collect": (["sweep", "collect", "study"], "has no run with a result yet"),
@@ -260,6 +261,24 @@ def test_what_cannot_be_is_one_sentence(
     assert run(words) in (2, 3)
     assert said in sentence(capsys)
     assert contents(tmp_path) == before
+
+
+def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What stands in the way here stops an administrator too, whom permissions do not."""
+    study = write_study(tmp_path / "study")
+    (study / "runs").write_text("a file")
+    assert run(["sweep", "init", str(study)]) == 2
+    assert "study cannot be written" in sentence(capsys)
+    (study / "runs").unlink()
+    assert run(["sweep", "init", str(study)]) == 0
+    (study / "study.lock").mkdir()
+    capsys.readouterr()
+    assert run(["sweep", "retry", str(study)]) == 2
+    (study / "study.lock").rmdir()
+    assert run(["sweep", "run", str(study)]) == 0
+    capsys.readouterr()
+    assert run(["sweep", "collect", str(study), "-o", str(tmp_path / "nowhere" / "runs.csv")]) in (2, 3)
+    assert "runs.csv cannot be written (No such file or directory)" in sentence(capsys)
 
 
 @pytest.mark.parametrize("name", ["spec.json", "failure.json", "cancelled.json"])

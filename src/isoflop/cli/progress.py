@@ -13,6 +13,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from isoflop.cli.columns import duration
 from isoflop.quantities import format_flops
 from isoflop.study import Progress, RunState, State, time_left
 from isoflop.training.spec import RunSpec
@@ -20,8 +21,7 @@ from isoflop.training.spec import RunSpec
 REFRESH_SECONDS = 0.5
 FAILURES = tuple(state for state in State if state.has_failed or state is State.DIVERGED)
 STYLES = {State.DONE: "green", State.RUNNING: "bold", **dict.fromkeys(FAILURES, "red")}
-LATER = (State.STOPPED, State.CANCELLED, State.DONE, State.WAITING, State.PENDING)
-WORTH_A_LOOK = (State.RUNNING, *FAILURES, *LATER)
+WORTH_A_LOOK = (State.RUNNING, *FAILURES, State.STOPPED, State.CANCELLED, State.DONE, State.WAITING, State.PENDING)
 """Which runs are shown first where a terminal has no room for all of them; every state is one of these."""
 LINES_BESIDE_RUNS = 4
 """Of a terminal's height: the header, the caption on two lines at worst, and the cursor's own line."""
@@ -45,31 +45,29 @@ class Lines:
     def __init__(self, workers: int, then: RunSpec | None) -> None:
         self._workers = workers
         self._then = then
-        self._seen: dict[str, State] | None = None
+        self._seen: dict[str, State] = {}
+        self._is_new = True
 
     def __call__(self, states: tuple[RunState, ...]) -> None:
-        if self._seen is None:
+        if self._is_new:
+            self._is_new = False
             self._seen = {state.run_id: state.state for state in states if state.state.is_finished}
             if self._seen:
                 print(f"going on: {_overall(states, self._workers, self._then)}", file=sys.stderr, flush=True)
             return
-        changed = [state for state in states if self._has_changed(state)]
-        if changed:
+        if changed := [state for state in states if self._has_changed(state)]:
             overall = _overall(states, self._workers, self._then)  # once: it looks at every run of the study
             print("\n".join(f"{_line(state)}  ({overall})" for state in changed), file=sys.stderr, flush=True)
 
     def _has_changed(self, state: RunState) -> bool:
         """Whether a run has begun or ended since it was last asked about."""
-        assert self._seen is not None
-        before = self._seen.get(state.run_id)
-        self._seen[state.run_id] = state.state
+        before, self._seen[state.run_id] = self._seen.get(state.run_id), state.state
         return before != state.state and not (before is None and state.state is State.PENDING)
 
 
 def _line(state: RunState) -> str:
     loss = f"  loss {state.loss:.4f}" if state.state is State.DONE and state.loss is not None else ""
-    reason = f"  {state.reason}" if state.reason else ""
-    return f"{state.run_id}  {state.state}{loss}{reason}"
+    return f"{state.run_id}  {state.state}{loss}{state.reason and '  ' + state.reason}"
 
 
 class _Table:
@@ -82,12 +80,10 @@ class _Table:
         self._drawn = 0.0
 
     def __call__(self, states: tuple[RunState, ...]) -> None:
-        finished = all(state.state.is_finished for state in states)
-        if finished or time.monotonic() - self._drawn > REFRESH_SECONDS:
+        if time.monotonic() - self._drawn > REFRESH_SECONDS or all(state.state.is_finished for state in states):
             self._drawn = time.monotonic()
-            room = self._live.console.size.height - LINES_BESIDE_RUNS
-            caption = _overall(states, self._workers, self._then)
-            self._live.update(_table(states, caption, room), refresh=True)
+            room, caption = self._live.console.size.height, _overall(states, self._workers, self._then)
+            self._live.update(_table(states, caption, room - LINES_BESIDE_RUNS), refresh=True)
 
 
 def _table(states: Sequence[RunState], caption: str, room: int) -> Table:
@@ -95,8 +91,8 @@ def _table(states: Sequence[RunState], caption: str, room: int) -> Table:
     if len(states) > room:
         by_worth = sorted(states, key=lambda state: WORTH_A_LOOK.index(state.state))
         states, others = by_worth[: max(room - 1, 1)], by_worth[max(room - 1, 1) :]
-        counts = Counter(str(state.state) for state in others)
-        caption = f"and {', '.join(f'{count} {state}' for state, count in counts.items())}\n{caption}"
+        counts = Counter(str(state.state) for state in others).items()
+        caption = f"and {', '.join(f'{count} {state}' for state, count in counts)}\n{caption}"
     table = Table(caption=caption, caption_justify="left", box=None, pad_edge=False, header_style="dim")
     for name in ("run", "FLOPs", "state", "done", "loss", "tokens/s"):
         table.add_column(name, justify="left" if name in ("run", "state") else "right", no_wrap=name != "state")
@@ -118,13 +114,7 @@ def _table(states: Sequence[RunState], caption: str, room: int) -> Table:
 def _overall(states: tuple[RunState, ...], workers: int, then: RunSpec | None) -> str:
     """Runs finished, and the time left for all, the run still to come among them."""
     finished = f"{sum(state.state.is_finished for state in states)} of {len(states)} runs finished"
-    known = {state.spec.purpose for state in states}
-    to_come = then if then is not None and then.purpose not in known else None
+    to_come = then if then is not None and then.purpose not in {state.spec.purpose for state in states} else None
     seconds = time_left(states, workers, then=to_come)
-    left = "" if seconds is None or not seconds else f", about {_duration(seconds)} left"
+    left = "" if seconds is None or not seconds else f", about {duration(seconds)} left"
     return f"{finished}{', a forecast run to come' if to_come else ''}{left}"
-
-
-def _duration(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"

@@ -55,4 +55,8 @@ def write_study_table(study: Path, path: Path) -> None:
     ``read_runs`` gives the same runs from this file as from the study. Raises TableError when no run has
     a result.
     """
-    write_atomic(path, as_csv(read_study(study).columns))
+    text = as_csv(read_study(study).columns)
+    try:
+        write_atomic(path, text)
+    except OSError as error:
+        raise TableError(f"{path} cannot be written ({error.strerror}); choose another place.") from error

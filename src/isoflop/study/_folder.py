@@ -76,7 +76,7 @@ class Study:
         chosen: list[str] = []
         for name in names:
             found = [run_id for run_id in known if run_id == name or run_id.startswith(name)]
-            if not found:
+            if not found or not name:  # an empty variable of a shell is no word for all of them
                 raise UnknownName(f"{self.folder} has no run called {name!r}; isoflop sweep status --runs lists them.")
             chosen += found
         return tuple(dict.fromkeys(chosen))

@@ -41,7 +41,10 @@ def init_study(path: Path) -> Study:
         check_text(spec, next(built for place, built in places.items() if spec.corpus.endswith(f"/{place}")))
     study = Study(folder)
     _refuse_changed(file, study, specs)
-    study.add_all(specs)
+    try:
+        study.add_all(specs)
+    except OSError as error:
+        raise UsageError(f"the study folder {folder} cannot be written ({error.strerror}); choose another.") from None
     return study
 
 

@@ -21,7 +21,11 @@ def supervise(folder: Path) -> Iterator[None]:
 
     Python opens files close-on-exec, so no job inherits the lock and keeps it after its supervisor.
     """
-    with (folder / LOCK).open("a+") as file:
+    try:
+        opened = (folder / LOCK).open("a+")
+    except OSError as error:
+        raise UsageError(f"the study folder {folder} cannot be written ({error.strerror}); choose another.") from None
+    with opened as file:
         if not _lock_patiently(file.fileno()):
             file.seek(0)
             holder = file.read().strip() or "unknown"
@@ -40,6 +44,8 @@ def is_supervised(folder: Path) -> bool:
         file = (folder / LOCK).open()
     except FileNotFoundError:
         return False
+    except OSError as error:
+        raise UsageError(f"{folder / LOCK} cannot be read ({error.strerror}); remove it.") from None
     with file:
         return not _lock(file.fileno(), fcntl.LOCK_SH)
 

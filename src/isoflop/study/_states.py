@@ -106,7 +106,7 @@ def read_state(folder: Path, spec: RunSpec, *, supervised: bool, own: bool = Fal
 
 def is_bare(result: dict[str, Any], *, own: bool) -> bool:
     """Whether a result is what a trainer of somebody's own has written, and the study has not completed yet."""
-    return "schema" not in result and (own or "state" not in result)
+    return "schema" not in result and (own or ("state" not in result and "loss" in result))
 
 
 def time_left(states: Sequence[RunState], workers: int, *, then: RunSpec | None = None) -> float | None:

@@ -1,7 +1,9 @@
-"""Where a command writes: checked before the work, so that an hour is not spent on an answer with no place to go."""
+"""Where a command writes: files are checked before the work, so that an hour is not spent on an answer with no place."""
 
 from __future__ import annotations
 
+import sys
+from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryFile
 
@@ -28,3 +30,9 @@ def check_file(path: Path, what: str, form: str) -> None:
             pass
     except OSError as error:
         raise UsageError(f"cannot write {path}: {error.strerror}; choose another place.") from None
+
+
+def say(text: str) -> None:
+    """Say something on stderr; who reads it may go away, and the work goes on."""
+    with suppress(BrokenPipeError):
+        print(text, file=sys.stderr, flush=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -14,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from isoflop.cli.columns import duration
+from isoflop.cli.output import say
 from isoflop.quantities import format_flops
 from isoflop.study import Progress, RunState, State, time_left
 from isoflop.training.spec import RunSpec
@@ -53,11 +53,11 @@ class Lines:
             self._is_new = False
             self._seen = {state.run_id: state.state for state in states if state.state.is_finished}
             if self._seen:
-                print(f"going on: {_overall(states, self._workers, self._then)}", file=sys.stderr, flush=True)
+                say(f"going on: {_overall(states, self._workers, self._then)}")
             return
         if changed := [state for state in states if self._has_changed(state)]:
             overall = _overall(states, self._workers, self._then)  # once: it looks at every run of the study
-            print("\n".join(f"{_line(state)}  ({overall})" for state in changed), file=sys.stderr, flush=True)
+            say("\n".join(f"{_line(state)}  ({overall})" for state in changed))
 
     def _has_changed(self, state: RunState) -> bool:
         """Whether a run has begun or ended since it was last asked about."""

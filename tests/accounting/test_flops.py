@@ -20,14 +20,14 @@ def test_exact_full_is_what_torch_counts(shape: Shape) -> None:
     from torch.nn.attention import SDPBackend, sdpa_kernel
     from torch.utils.flop_counter import FlopCounterMode
 
-    from isoflop.training import model
+    from isoflop.training import decoder, model
 
     flat = model.initial_weights(shape, seed=0)
     leaves = {name: view.clone().requires_grad_() for name, view in model.named_views(flat, shape).items()}
     tokens = torch.randint(shape.vocab, (2, shape.context + 1))
     # The math kernel makes attention of plain products, whole squares; fused kernels hide theirs from the counter.
     with sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
-        model.loss(model.Weights.of(leaves), shape.heads, tokens[:, :-1], tokens[:, 1:]).backward()
+        decoder.loss(leaves, shape, tokens[:, :-1], tokens[:, 1:]).backward()
 
     counted = counter.get_total_flops() / (2 * shape.context)
 

@@ -93,7 +93,7 @@ def test_runs_without_a_loss_are_one_sentence(
         ("--budgets 1e5,1e6", "at 1e+05 FLOPs"),
         ("--out=", "--out is empty"),
         ("--widths 16,32,10000", "buy 0 steps at width 10000"),
-        ("--text nowhere", "no folder nowhere"),
+        ("--text nowhere", "no folder or file nowhere"),
     ],
 )
 def test_wrong_input_is_one_sentence_and_makes_nothing(

@@ -191,7 +191,7 @@ def test_a_refused_law_is_reported_and_an_older_one_goes(wanted: Quickstart, pla
         ({"widths": (16, 24, 2_000_000_000)}, "even numbers from 8 to 16,384"),
         ({"widths": (16, 24, 10_000)}, "buy 0 steps at width 10000"),
         ({"budgets": (1e8, 5e11), "widths": (16, 24, 32)}, "needs 20; give a larger budget"),
-        ({"text": Path("nowhere")}, "there is no folder nowhere"),
+        ({"text": Path("nowhere")}, "there is no folder or file nowhere"),
     ],
 )
 @pytest.mark.usefixtures("planted")

@@ -1,4 +1,4 @@
-"""Where a command writes: files are checked before the work, so that an hour is not spent on an answer with no place."""
+"""Where a command writes: files are checked before the work, so that no answer of an hour is left without a place."""
 
 from __future__ import annotations
 

@@ -16,8 +16,9 @@ def failure_of(report: JobReport, lacking: str, limit_hours: float | None) -> di
     """The state and the reason that are put down; ``lacking`` is what is missing where the job said it was done,
     ``limit_hours`` the time that it took all of, None where it did not.
 
-    >>> failure_of(JobReport(Status.FAILED, 1, "Traceback\\nMemoryError: no 8 GB"), "", None)
-    {'state': 'out_of_memory', 'reason': 'MemoryError: no 8 GB'}
+    >>> found = failure_of(JobReport(Status.FAILED, 1, "Traceback\\nMemoryError: no 8 GB"), "", None)
+    >>> str(found["state"]), found["reason"]
+    ('out_of_memory', 'MemoryError: no 8 GB')
     >>> failure_of(JobReport(Status.FAILED, -9), "", None)["reason"]
     'killed by signal 9 (SIGKILL, which a system out of memory sends too)'
     """

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate, takewhile
 from pathlib import Path
-from tempfile import TemporaryFile
+from tempfile import TemporaryFile, mkdtemp
 from typing import IO, Any
 
 import numpy as np
@@ -77,10 +77,10 @@ def build_corpus(
     if there is not None and source is None:
         _refuse_another(there, name, unit, is_same=there.source == name)
         return there
-    making = folder.with_name(f".{folder.name}.making")
-    shutil.rmtree(making, ignore_errors=True)
+    # Made beside its place, or as near as there is a folder: what is refused leaves none behind.
+    nearest = next(place for place in folder.absolute().parents if place.is_dir())
+    making = Path(mkdtemp(prefix=f".{folder.name}-", suffix=".making", dir=nearest))
     try:
-        making.mkdir(parents=True)
         built = (
             _of_numbers(making, Path(str(source)), unit, name)
             if unit.startswith(NUMBERS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,6 +16,9 @@ GOLDEN = ROOT / "tests" / "golden"
 # A machine under load is slow, not wrong.
 settings.register_profile("isoflop", deadline=None)
 settings.load_profile("isoflop")
+
+# A shell starts what it puts in the background deaf to Ctrl-C, and the tests' own children would inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -113,9 +113,8 @@ class Lifecycle:
         between = self.saving.interval(self.level)
         width = "" if between is None else f" [{float(between[0]):.1%}, {float(between[1]):.1%}]"
         notes = [
-            f"The same loss, {float(self.loss):.3f}, costs {saved:.1%}{width} less over the network's life; training "
-            "alone "
-            f"costs {float(self.training_overhead):+.0%}."
+            f"The same loss, {float(self.loss):.3f}, costs {saved:.1%}{width} less over the network's life, though its "
+            f"training costs {float(self.training_overhead):.0%} more."
         ]
         if D / N > HIGH_RATIO:
             notes.append(

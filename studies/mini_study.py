@@ -10,6 +10,7 @@ folder. Prints the exponents by the three approaches, for each seed and for both
 from __future__ import annotations
 
 import argparse
+import os
 import platform
 from importlib.metadata import version
 from pathlib import Path
@@ -20,7 +21,8 @@ import isoflop as iso
 from isoflop.fitting.counting import counting_row
 from isoflop.reports.page import StudyPage, write_report
 
-HERE = Path(__file__).parents[1] / "examples" / "mini_study"
+ROOT = Path(__file__).parents[1]
+HERE = Path("examples") / "mini_study"
 SWEEP = "purpose == 'sweep'"
 CONVENTIONS = ("matrices_and_head", "non_embedding", "total")
 
@@ -31,6 +33,8 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--into", type=Path, default=HERE)
     asked = parser.parse_args()
+    asked.folder = asked.folder.absolute()
+    os.chdir(ROOT)  # the table's path stands in the law and the report: no matter where this was called from
     swept(asked.folder, (HERE / "study.toml").read_text(encoding="utf-8"), asked.workers)
     asked.into.mkdir(parents=True, exist_ok=True)
     table = asked.into / "runs.csv"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -94,6 +95,18 @@ def test_half_a_corpus_is_built_anew(tmp_path: Path, write_text: WriteText) -> N
     (tmp_path / "corpus" / "train.bin").write_bytes(b"half")
     corpus = build_corpus(tmp_path / "corpus", tmp_path / "text")
     assert corpus.train().size == corpus.train_tokens
+
+
+def test_what_a_kill_left_in_the_making_is_removed_later(tmp_path: Path, write_text: WriteText) -> None:
+    write_text(tmp_path / "text", 70, 20_000)
+    old, young = (tmp_path / f".corpus-{name}.making" for name in ("old", "young"))
+    for left in (old, young):
+        left.mkdir()
+        (left / "train.bin").write_bytes(b"half")
+    os.utime(old, (1e9, 1e9))
+    build_corpus(tmp_path / "corpus", tmp_path / "text")
+    assert not old.exists()
+    assert young.exists()
 
 
 def test_the_standard_library_is_the_default_source(tmp_path: Path) -> None:

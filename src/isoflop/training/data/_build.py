@@ -6,6 +6,7 @@ import hashlib
 import json
 import platform
 import shutil
+import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -45,6 +46,8 @@ from isoflop.training.data._units import (
     vocabulary,
 )
 
+MAKING, ABANDONED = ".making", 3600.0
+"""How a folder in which a corpus is made ends, and the seconds after which nobody is at it any more."""
 SHORTEST = 500
 """Bytes: shorter files are stubs."""
 VALIDATION_SHARE = 0.04
@@ -79,7 +82,8 @@ def build_corpus(
         return there
     # Made beside its place, or as near as there is a folder: what is refused leaves none behind.
     nearest = next(place for place in folder.absolute().parents if place.is_dir())
-    making = Path(mkdtemp(prefix=f".{folder.name}-", suffix=".making", dir=nearest))
+    _remove_abandoned(nearest, folder.name)
+    making = Path(mkdtemp(prefix=f".{folder.name}-", suffix=MAKING, dir=nearest))
     try:
         built = (
             _of_numbers(making, Path(str(source)), unit, name)
@@ -92,6 +96,13 @@ def build_corpus(
         return _moved(built, folder)
     finally:
         shutil.rmtree(making, ignore_errors=True)
+
+
+def _remove_abandoned(place: Path, name: str) -> None:
+    """Remove what a kill left of corpora in the making; a young one may be another process's."""
+    for path in place.glob(f".{name}-*{MAKING}"):
+        if time.time() - path.stat().st_mtime > ABANDONED:
+            shutil.rmtree(path, ignore_errors=True)
 
 
 def _moved(built: Corpus, folder: Path) -> Corpus:

@@ -15,7 +15,7 @@ import platform
 from importlib.metadata import version
 from pathlib import Path
 
-from sweeping import swept
+from sweeping import exponent, swept
 
 import isoflop as iso
 from isoflop.fitting.counting import counting_row
@@ -73,15 +73,6 @@ def page(table: Path, runs: iso.Runs, frontier: iso.Fit) -> StudyPage:
             "runs digest (SHA-256)": runs.digest(),
         },
     )
-
-
-def exponent(fit: iso.Fit) -> str:
-    if fit.allocation is None:
-        return f"refused: {fit.verdict.notes[0].code}"
-    if not fit.draws_n:
-        return f"{fit.allocation[0]:.3f}"
-    low, high = fit.interval("a")
-    return f"{fit.allocation[0]:.3f} [{low:.2f}, {high:.2f}]"
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ Once with a schedule and a warmup that follow the run. Prints the exponent a of 
 
 from __future__ import annotations
 
-from sweeping import options, swept
+from sweeping import exponent, options, swept
 
 import isoflop as iso
 
@@ -59,14 +59,6 @@ def main() -> None:
                 print(
                     f"    {minimum.flops:.3g} FLOPs: N* {minimum.params_opt:,.0f}, loss {minimum.loss_min:.3f}{place}"
                 )
-
-
-def exponent(fit: iso.Fit) -> str:
-    if fit.fitted is None:
-        return f"refused: {fit.verdict.notes[0].message}"
-    low, high = fit.interval("a")
-    assert fit.allocation is not None
-    return f"{fit.allocation[0]:.2f} [{low:.2f}, {high:.2f}]"
 
 
 if __name__ == "__main__":

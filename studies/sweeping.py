@@ -33,6 +33,16 @@ def swept(folder: Path, plan: str, workers: int) -> iso.Runs:
     return iso.read_runs(folder / "runs.csv")
 
 
+def exponent(fit: iso.Fit) -> str:
+    """a of N* ~ C^a with its interval, where the fit has them; or why there is none."""
+    if fit.allocation is None:
+        return f"refused: {fit.verdict.notes[0].code}"
+    if not fit.draws_n:
+        return f"{fit.allocation[0]:.3f}"
+    low, high = fit.interval("a")
+    return f"{fit.allocation[0]:.3f} [{low:.2f}, {high:.2f}]"
+
+
 def isoflop(*words: str) -> None:
     """One command of isoflop; what it prints goes to stderr, its failure ends the study."""
     command = str(Path(sys.executable).with_name("isoflop"))

@@ -15,7 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from sweeping import swept
+from sweeping import exponent, swept
 
 import isoflop as iso
 
@@ -78,15 +78,6 @@ def at_budgets_of(scratch: iso.Runs, trunks: iso.Runs) -> iso.Runs:
         for d, D in zip(trunks.column("d_model"), trunks.tokens, strict=True)
     ]
     return replace(trunks, columns={**trunks.columns, "budget": scratch.column("budget")[same]})
-
-
-def exponent(fit: iso.Fit) -> str:
-    if fit.fitted is None or fit.allocation is None:
-        return f"refused: {fit.verdict.notes[0].code}"
-    if not fit.draws_n:
-        return f"{fit.allocation[0]:.3f}"
-    low, high = fit.interval("a")
-    return f"{fit.allocation[0]:.3f} [{low:.2f}, {high:.2f}]"
 
 
 if __name__ == "__main__":

@@ -173,3 +173,19 @@ def test_a_network_that_is_not_trained_here_is_refused_before_anything_is_made(t
     with pytest.raises(UsageError, match="this run asks for gemma3"):
         init_study(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["study.toml"]
+
+
+@pytest.mark.parametrize("change", ['schedule = "cosine"', 'schedule = "linear"', "horizon = 90000"])
+def test_horizons_of_a_schedule_without_a_plateau_are_refused(tmp_path, change):
+    text = f'schema = "isoflop.study/1"\nname = "x"\nrecipe = "small-bytes-v1"\n[change]\n{change}\n'
+    (tmp_path / "study.toml").write_text(text + '[[runs]]\nwidth = 16\nhorizons = ["1M", "3M"]\n')
+    with pytest.raises(UsageError, match="its horizons leave a plateau"):
+        init_study(tmp_path)
+
+
+def test_corpora_in_different_units_are_refused(tmp_path):
+    text = 'schema = "isoflop.study/1"\nname = "x"\nrecipe = "small-bytes-v1"\njudge_everywhere = true\n'
+    corpora = '[corpora.a]\nsource = "stdlib"\n[corpora.b]\nsource = "b"\nunit = "bpe:1024"\n'
+    (tmp_path / "study.toml").write_text(text + corpora + "[[runs]]\nwidth = 16\nbudget = 1e11\n")
+    with pytest.raises(UsageError, match="these have bpe:1024 and byte: their losses cannot be compared"):
+        init_study(tmp_path)

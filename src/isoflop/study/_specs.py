@@ -91,6 +91,12 @@ def _from_run(corpus: CorpusPlan) -> str:
 def _branched(specs: Sequence[RunSpec]) -> Iterator[RunSpec]:
     """The longest run as trunk, and the others as branches that leave its plateau where their own decay begins."""
     longest, *others = specs
+    if longest.optimiser.schedule not in ("wsd", "constant") or longest.optimiser.horizon is not None:
+        raise UsageError(
+            f"its horizons leave a plateau of the learning rate, and the schedule {longest.optimiser.schedule}"
+            f"{'' if longest.optimiser.horizon is None else ' with a horizon of its own'} has none that ends with a "
+            "run: use wsd, or make a run for each length."
+        )
     leaves = [spec.steps - spec.optimiser.decay_steps for spec in others]
     warmup = longest.optimiser.warmup_steps
     plateau = longest.steps - longest.optimiser.decay_steps
@@ -111,10 +117,6 @@ def _branched(specs: Sequence[RunSpec]) -> Iterator[RunSpec]:
     for spec, step in zip(others, leaves, strict=True):
         optimiser = replace(spec.optimiser, warmup_steps=warmup)
         yield _named(replace(spec, optimiser=optimiser, branch=Branch(trunk.run_id, step)))
-
-
-def _pace(spec: RunSpec) -> tuple[int, float, str]:
-    return spec.batch_windows, spec.optimiser.learning_rate, spec.optimiser.schedule
 
 
 def run_specs(recipe: Recipe, cells: Sequence[Cell], *, seed: int, corpus_digest: str) -> tuple[RunSpec, ...]:

@@ -28,15 +28,12 @@ RIDGE = 1e-12
 class Expected:
     """The standard deviations of ln N* and of ln L at a target, and the share of the target's compute that the error
     of N* would waste on average; medians over the laws that the prior holds possible.
-
-    ``law_spread`` is the standard deviation of ln N* over those laws themselves: what is known before any run.
     """
 
     target: float
     params: float
     loss: float
     waste: float
-    law_spread: float
 
     def params_factor(self, level: float = 0.9) -> float:
         """The interval of N* is from N* over to N* times this."""
@@ -75,7 +72,6 @@ def expected(design: Design, prior: Law, *, noise: float, target: float) -> Expe
         params=float(np.sqrt(np.median(variance))),
         loss=float(np.sqrt(np.median(_quadratic(loss, covariance))) * scale),
         waste=float(np.median(0.5 * waste_curvature(laws, target) * variance)),
-        law_spread=float(np.std(laws.log_optimum(target))),
     )
 
 

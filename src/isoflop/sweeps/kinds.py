@@ -52,12 +52,12 @@ class Frame:
                 f"a span of {self.span:g} from the smallest run to the largest is none; give one such as 100."
             )
 
-    def scaled(self, kind: str, compute: FloatArray, ratio: FloatArray, budgets: FloatArray | None = None) -> Design:
+    def scaled(self, kind: str, compute: FloatArray, ratio: FloatArray) -> Design:
         """The design of runs at relative ``compute`` and D/N ``ratio``, scaled to cost the whole budget."""
         share = self.budget / compute.sum()
         C = compute * share
         N = np.sqrt(C / (SIX * ratio))
-        return of_runs(kind, N, ratio * N, None if budgets is None else budgets * share)
+        return of_runs(kind, N, ratio * N)
 
 
 def isoflop_design(frame: Frame, *, budgets: int = 5, half_width: float = 4.0) -> Design:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from isoflop.errors import DataError, UnknownName
 from isoflop.sweeps.designs import FLOPS_PER_PARAM_AND_TOKEN as SIX
 from isoflop.sweeps.designs import Design, FloatArray, of_runs
-from isoflop.sweeps.expected import answer_of, check_noise, ridged
+from isoflop.sweeps.expected import answer_of, ridged
 from isoflop.sweeps.kinds import DECAY_SHARE, Frame, isoflop_design
 from isoflop.sweeps.sensitivity import plausible, run_sensitivities
 
@@ -59,15 +59,12 @@ class Terms:
 AS_USUAL = Terms()
 
 
-def optimal_design(
-    frame: Frame, target: float, *, goal: str = "params", terms: Terms = AS_USUAL, noise: float = 0.01
-) -> Design:
+def optimal_design(frame: Frame, target: float, *, goal: str = "params", terms: Terms = AS_USUAL) -> Design:
     """The runs within the frame's budget that make the answer at ``target`` FLOPs tightest.
 
     ``goal`` says which answer: "params" (N*), "loss", or "waste" (the compute that the error of N* would waste).
-    ``noise``, the standard deviation of ln L, moves no run, since all have the same; it is checked. UnknownName for
-    another goal, DataError where no design keeps to the terms. The first run of a size pays its trunk where trunks are
-    shared.
+    All runs have the same noise, so how large it is moves none. UnknownName for another goal, DataError where no design
+    keeps to the terms.
 
     >>> import isoflop as iso
     >>> from isoflop.sweeps.expected import expected
@@ -79,7 +76,6 @@ def optimal_design(
     """
     if goal not in GOALS:
         raise UnknownName.among("goal", goal, GOALS)
-    check_noise(noise)
     pool = _pool(frame, target, goal, terms)
     best: tuple[float, IntArray] | None = None
     for start in _starts(frame, pool):

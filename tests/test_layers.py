@@ -7,7 +7,7 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "src" / "isoflop"
 
-GROUND = {"errors", "quantities", "conventions", "files"}
+GROUND = {"errors", "quantities", "conventions", "files", "attempts"}
 FACTS = {"runs", "accounting", "laws", "hardware", "executors"}
 MAY_IMPORT = {
     **dict.fromkeys(GROUND, GROUND),
@@ -29,6 +29,7 @@ CONFINED = {
     "safetensors": {"training"},
     "scipy": {"fitting"},
     "plotly": {"reports"},
+    "ray": {"executors"},
     "rich": {"cli"},
     "typer": {"cli"},
     "narwhals": {"runs"},
@@ -43,6 +44,8 @@ LAZY = {"cli", "__init__", "runs/readers/parquet", "runs/readers/frame"}
 LAZY |= {"training/data/_sources", "training/data/_units"}
 # A trainer fixes the number of threads before PyTorch is imported.
 LAZY |= {"training/__main__"}
+# Ray is an extra, and takes half a second.
+LAZY |= {"executors/ray"}
 
 FILES = sorted(PACKAGE.rglob("*.py"))
 

@@ -117,7 +117,7 @@ def test_a_crash_of_the_executor_ends_the_job(tmp_path: Path, monkeypatch: pytes
     def crash(path: Path, written_before: int) -> str:
         raise OSError("the disk went away")
 
-    monkeypatch.setattr("isoflop.executors.local._tail", crash)
+    monkeypatch.setattr("isoflop.executors.local.tail_of_stderr", crash)
     with LocalExecutor(workers=1) as executor:
         after = python_job(tmp_path, "after", "pass")
         unstartable = Job("null", 1, ("a\0b",), after.folder)

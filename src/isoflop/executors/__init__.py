@@ -1,7 +1,32 @@
 """Where jobs run. An executor starts commands and says how they ended; it knows nothing of training."""
 
-from isoflop.executors._executor import Executor, Job, JobReport, Status
+from isoflop.executors._batch import open_batches
+from isoflop.executors._engine import Engine, EngineExecutor, Manners, Phase, Unreachable, Word
+from isoflop.executors._executor import ATTEMPT, Cause, Executor, Job, JobReport, Status
 from isoflop.executors._orphan import end_orphan, works_in
-from isoflop.executors.local import GRACE_SECONDS, LocalExecutor
+from isoflop.executors._process import GRACE_SECONDS
+from isoflop.executors.local import LocalExecutor
+from isoflop.executors.slurm import Slurm, SlurmSettings, slurm_executor
 
-__all__ = ["GRACE_SECONDS", "Executor", "Job", "JobReport", "LocalExecutor", "Status", "end_orphan", "works_in"]
+__all__ = [
+    "ATTEMPT",
+    "GRACE_SECONDS",
+    "Cause",
+    "Engine",
+    "EngineExecutor",
+    "Executor",
+    "Job",
+    "JobReport",
+    "LocalExecutor",
+    "Manners",
+    "Phase",
+    "Slurm",
+    "SlurmSettings",
+    "Status",
+    "Unreachable",
+    "Word",
+    "end_orphan",
+    "open_batches",
+    "slurm_executor",
+    "works_in",
+]

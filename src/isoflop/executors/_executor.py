@@ -10,19 +10,37 @@ from typing import Protocol
 STDOUT = "stdout.log"
 STDERR = "stderr.log"
 
+ATTEMPT = "@attempt@"
+"""In a command, stands for the number of the attempt that is being started: an engine that requeues a job starts its
+command again, under a new number."""
+
 
 @dataclass(frozen=True)
 class Job:
     """One command to be run once.
 
     ``id`` and ``attempt`` name the job; ``command`` is run in ``folder``, which exists, and its output
-    is appended there to ``stdout.log`` and ``stderr.log``.
+    is appended there to ``stdout.log`` and ``stderr.log``. ``after`` names jobs, by id and attempt, that must be done
+    first; only an executor that outlives its client is given any.
     """
 
     id: str
     attempt: int
     command: tuple[str, ...]
     folder: Path
+    after: tuple[tuple[str, int], ...] = ()
+
+    @property
+    def key(self) -> tuple[str, int]:
+        return self.id, self.attempt
+
+    def words(self, attempt: int) -> tuple[str, ...]:
+        """The command of one attempt.
+
+        >>> Job("a", 1, ("train", "--attempt=@attempt@"), Path()).words(2)
+        ('train', '--attempt=2')
+        """
+        return tuple(word.replace(ATTEMPT, str(attempt)) for word in self.command)
 
 
 class Status(StrEnum):
@@ -39,28 +57,56 @@ class Status(StrEnum):
         return self not in (Status.QUEUED, Status.RUNNING)
 
 
+class Cause(StrEnum):
+    """Why a job ended, where the engine knows better than an exit code does."""
+
+    NODE_LOST = "node_lost"
+    PREEMPTED = "preempted"
+    OUT_OF_MEMORY = "out_of_memory"
+    TIME_LIMIT = "time_limit"
+    NEVER_STARTS = "never_starts"
+    """What it waits for has failed."""
+
+
 @dataclass(frozen=True)
 class JobReport:
     """A job's status; of a failed job also how it exited (minus the signal's number when a signal
-    ended it) and the end of what it wrote to stderr."""
+    ended it) and the end of what it wrote to stderr. ``cause`` and ``reason``, a sentence, are the engine's own."""
 
     status: Status
     exit_code: int | None = None
     stderr_tail: str = ""
+    cause: Cause | None = None
+    reason: str = ""
 
 
 class Executor(Protocol):
     """Runs jobs somewhere. ``isoflop.testing.executors.ExecutorContract`` tests what is promised here."""
 
     @property
+    def name(self) -> str:
+        """What people call it: local, slurm, ray."""
+
+    @property
     def parent_pid(self) -> int | None:
-        """The process whose children the jobs are, and with which they should end; None where there is none."""
+        """The process whose children the jobs are, and with which they should end; None where there is none here."""
+
+    @property
+    def outlives_client(self) -> bool:
+        """Whether jobs go on when the process that submitted them ends, and another finds them again."""
 
     def submit(self, job: Job) -> None:
-        """Take the job and return at once; a job with the same id and attempt as an earlier one is ignored."""
+        """Take the job and return at once; it is begun at the next ``status`` at the latest. A job with the same id and
+        attempt as an earlier one is ignored."""
 
     def status(self, job: Job) -> JobReport:
         """How a submitted job stands; KeyError for one that never was submitted here."""
 
     def cancel(self, job: Job) -> None:
         """Have the job stopped, SIGTERM first, and return at once; a job that has ended stays as it is."""
+
+    def earlier(self, id: str) -> Job | None:
+        """The last job of that id that an earlier client submitted, unless its end was told: ``settle``."""
+
+    def settle(self, job: Job) -> None:
+        """Take note that the end of the job has been put down, and need not be told to a later client."""

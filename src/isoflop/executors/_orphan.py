@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import time
 from pathlib import Path
@@ -15,7 +16,7 @@ _POLL_SECONDS = 0.02
 
 def note_process(folder: Path, pid: int) -> None:
     """Write down which process works in the folder; its time of birth tells it from a later one of the same number."""
-    (folder / NOTE).write_text(json.dumps({"pid": pid, "born": _birth(pid)}))
+    (folder / NOTE).write_text(json.dumps({"pid": pid, "born": _birth(pid), "host": socket.gethostname()}))
 
 
 def end_orphan(folder: Path, grace_seconds: float) -> None:
@@ -41,7 +42,8 @@ def works_in(folder: Path) -> bool:
 def _noted(folder: Path) -> tuple[int, str]:
     try:
         note = json.loads((folder / NOTE).read_text())
-        return int(note["pid"]), str(note["born"])
+        # One of another host's is out of reach here: its attempt's number is what keeps it from writing.
+        return (int(note["pid"]), str(note["born"])) if note["host"] == socket.gethostname() else (0, "")
     except (FileNotFoundError, ValueError, KeyError, TypeError):
         return 0, ""  # none was started here, or a kill cut the note short and kept the job from starting
 

@@ -9,18 +9,14 @@ import threading
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from isoflop.errors import UsageError
-from isoflop.executors._executor import STDERR, STDOUT, Job, JobReport, Status
-from isoflop.executors._orphan import end_orphan, note_process
+from isoflop.executors._executor import Job, JobReport, Status
+from isoflop.executors._orphan import end_orphan
+from isoflop.executors._process import GRACE_SECONDS, size_of_stderr, start, tail_of_stderr
 
-GRACE_SECONDS = 10.0
-"""What a job gets between SIGTERM and SIGKILL: time for one checkpoint on a slow disk."""
-
-_TAIL_BYTES = 4096
 # A job sees these and nothing else: a variable left over in one shell must not change one run of a study.
 _INHERITED = (
     *("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "PYTHONPATH", "TZ"),
@@ -63,21 +59,29 @@ class LocalExecutor:
         self._grace_seconds = grace_seconds
         self._entries: dict[tuple[str, int], _Entry] = {}
 
+    name = "local"
+    outlives_client = False
+
     @property
     def parent_pid(self) -> int:
         return os.getpid()
 
+    def earlier(self, id: str) -> None:
+        """None: the jobs of an earlier client ended with it, or are ended before others start in their folders."""
+
+    def settle(self, job: Job) -> None:
+        """Nothing to note: no later client asks."""
+
     def submit(self, job: Job) -> None:
-        key = (job.id, job.attempt)
-        if key not in self._entries:
-            entry = self._entries[key] = _Entry(job)
+        if job.key not in self._entries:
+            entry = self._entries[job.key] = _Entry(job)
             self._threads.submit(_run, entry, self._grace_seconds).add_done_callback(partial(_settle, entry))
 
     def status(self, job: Job) -> JobReport:
-        return self._entries[job.id, job.attempt].report
+        return self._entries[job.key].report
 
     def cancel(self, job: Job) -> None:
-        entry = self._entries[job.id, job.attempt]
+        entry = self._entries[job.key]
         with entry.lock:
             if entry.cancelled or entry.report.status.is_final:
                 return
@@ -107,8 +111,7 @@ class LocalExecutor:
 
 def _run(entry: _Entry, grace_seconds: float) -> None:
     """Start the job, wait for its end without polling, and put down how it ended. Runs in a pool thread."""
-    stderr = entry.job.folder / STDERR
-    written_before = stderr.stat().st_size if stderr.exists() else 0
+    written_before = size_of_stderr(entry.job.folder)
     try:
         process = _start(entry, grace_seconds)
     except OSError as error:
@@ -117,7 +120,7 @@ def _run(entry: _Entry, grace_seconds: float) -> None:
     if process is None:
         return
     exit_code = process.wait()
-    tail = _tail(stderr, written_before)
+    tail = tail_of_stderr(entry.job.folder, written_before)
     with entry.lock:
         failure = Status.CANCELLED if entry.cancelled else Status.FAILED
         entry.report = JobReport(Status.DONE if exit_code == 0 else failure, exit_code, tail)
@@ -133,36 +136,17 @@ def _settle(entry: _Entry, thread: Future[None]) -> None:
 
 def _start(entry: _Entry, grace_seconds: float) -> subprocess.Popen[bytes] | None:
     """The job's process, or None when it was cancelled while it waited."""
-    folder = entry.job.folder
-    end_orphan(folder, grace_seconds)
+    end_orphan(entry.job.folder, grace_seconds)
     with entry.lock:
         if entry.cancelled:
             return None
-        with (folder / STDOUT).open("ab") as stdout, (folder / STDERR).open("ab") as stderr:
-            entry.process = subprocess.Popen(
-                entry.job.command,
-                cwd=folder,
-                env=_environment(),
-                stdin=subprocess.DEVNULL,
-                stdout=stdout,
-                stderr=stderr,
-                start_new_session=True,
-            )
-            note_process(folder, entry.process.pid)
+        entry.process = start(entry.job, entry.job.attempt, _environment(), own_session=True)
         entry.report = JobReport(Status.RUNNING)
         return entry.process
 
 
 def _environment() -> dict[str, str]:
     return {name: os.environ[name] for name in _INHERITED if name in os.environ} | dict.fromkeys(_THREAD_COUNTS, "1")
-
-
-def _tail(path: Path, written_before: int) -> str:
-    """The end of what this attempt wrote; the file also holds what earlier attempts did."""
-    with path.open("rb") as file:
-        end = file.seek(0, os.SEEK_END)
-        file.seek(max(written_before, end - _TAIL_BYTES))
-        return file.read().decode(errors="replace")
 
 
 def _kill_unless_ended(entry: _Entry) -> None:

@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import signal
 
-from isoflop.executors import JobReport, Status
+from isoflop.executors import Cause, JobReport, Status
 from isoflop.quantities import format_number
 from isoflop.study._states import State
 
 # What trainers of this world say when memory runs out: Python, PyTorch, CUDA, JAX, the C library.
 _NO_MEMORY = ("out of memory", "outofmemory", "memoryerror", "cannot allocate memory", "resource_exhausted")
+
+_OF_CAUSE = {
+    Cause.NODE_LOST: State.KILLED,
+    Cause.PREEMPTED: State.KILLED,
+    Cause.OUT_OF_MEMORY: State.OUT_OF_MEMORY,
+    Cause.TIME_LIMIT: State.TIMED_OUT,
+    Cause.NEVER_STARTS: State.WAITING,
+}
 
 
 def failure_of(report: JobReport, lacking: str, limit_hours: float | None) -> dict[str, str]:
@@ -25,6 +33,8 @@ def failure_of(report: JobReport, lacking: str, limit_hours: float | None) -> di
     if limit_hours is not None:
         said = f"ended after its limit of {format_number(limit_hours, 3)} hours"
         return {"state": State.TIMED_OUT, "reason": said}
+    if report.cause is not None:
+        return {"state": _OF_CAUSE[report.cause], "reason": report.reason}
     if report.exit_code is not None and report.exit_code < 0:
         return {"state": State.KILLED, "reason": _killed_by(-report.exit_code)}
     if report.status is Status.DONE:

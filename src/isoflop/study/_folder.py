@@ -115,7 +115,7 @@ def open_study(path: Path) -> Study:
 def _refuse_another(folder: Path, plan: StudyPlan) -> None:
     there = read_plan(folder / STUDY)
     # Where the text is pinned by its digest, it does not matter what the folder it came from is called.
-    alike = ("runs", "corpora") if plan.corpus_digest else ("runs",)
+    alike = ("runs", "executor", "corpora") if plan.corpus_digest else ("runs", "executor")
     clauses = [
         f"{field.name} is {getattr(there, field.name)!r} there and {getattr(plan, field.name)!r} here"
         for field in fields(StudyPlan)

@@ -6,12 +6,12 @@ import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
+from isoflop.attempts import newest_attempt
 from isoflop.errors import UsageError
 from isoflop.files import write_atomic
 from isoflop.study._folder import Study
 from isoflop.study._lock import is_supervised, supervise
 from isoflop.study._states import CANCELLED, FAILURE, RESULT, RunState, State
-from isoflop.training.spec import newest_attempt
 
 
 def cancel(study: Study, names: Sequence[str]) -> tuple[RunState, ...]:

@@ -11,6 +11,8 @@ from typing import Any
 
 from isoflop.errors import UnknownName, UsageError
 from isoflop.quantities import read_flops, read_params, read_tokens
+from isoflop.study._executors import RAY, SLURM, ExecutorPlan, read_executor
+from isoflop.study._tables import refuse_unknown, unusual
 from isoflop.sweeps.design import WIDTHS_PER_BUDGET, isoflop_grid
 from isoflop.sweeps.recipe import Recipe, recipe
 from isoflop.training.data import vocabulary
@@ -91,6 +93,7 @@ class StudyPlan:
     change: Mapping[str, Any] = field(default_factory=dict)
     corpora: tuple[CorpusPlan, ...] = (CorpusPlan(),)
     trainer: TrainerPlan = TrainerPlan()
+    executor: ExecutorPlan = field(default_factory=ExecutorPlan)
 
     def rules(self) -> Recipe:
         """The recipe with this study's changes, and with the vocabulary of its corpora unless that is changed too."""
@@ -136,12 +139,12 @@ def plan_to_toml(plan: StudyPlan) -> str:
         column = {} if corpus.column == "text" else {"column": corpus.column}
         text += f"\n[{head}]\n" + _lines({"source": corpus.source, "unit": corpus.unit, **column})
     if plan.trainer != TrainerPlan():
-        text += "\n[trainer]\n" + _lines(_unusual(plan.trainer))
-    return text + "".join(f"\n[[runs]]\n{_lines(_unusual(run))}" for run in plan.runs)
-
-
-def _unusual(row: RunPlan | TrainerPlan) -> dict[str, Any]:
-    return {f.name: getattr(row, f.name) for f in fields(row) if getattr(row, f.name) != f.default}
+        text += "\n[trainer]\n" + _lines(unusual(plan.trainer))
+    own = {key: value for key, value in unusual(plan.executor).items() if key not in (SLURM, RAY)}
+    for name, facts in (("executor", own), (SLURM, unusual(plan.executor.slurm)), (RAY, unusual(plan.executor.ray))):
+        if facts:
+            text += f"\n[{name}]\n" + _lines(facts)
+    return text + "".join(f"\n[[runs]]\n{_lines(unusual(run))}" for run in plan.runs)
 
 
 def _lines(table: Mapping[str, Any]) -> str:
@@ -155,8 +158,8 @@ def _value(value: Any) -> str:
 
 
 def _plan(table: dict[str, Any], path: Path) -> StudyPlan:
-    known = {"schema", "corpus", "grid", *(f.name for f in fields(StudyPlan))}
-    _refuse_unknown(table, known, f"{path}")
+    known = {"schema", "corpus", "grid", SLURM, RAY, *(f.name for f in fields(StudyPlan))}
+    refuse_unknown(table, known, f"{path}")
     for key in ("name", "recipe"):
         if not isinstance(table.get(key), str) or not table[key]:
             raise UsageError(f"{path} says {key} = {table.get(key)!r}; give it a name in quotes.")
@@ -179,6 +182,7 @@ def _plan(table: dict[str, Any], path: Path) -> StudyPlan:
         change=_table(table, "change", path),
         corpora=corpora,
         trainer=trainer,
+        executor=read_executor(table, str(path)),
     )
 
 
@@ -214,7 +218,7 @@ def _corpora(table: dict[str, Any], path: Path) -> tuple[CorpusPlan, ...]:
             raise UsageError(f"{where}: a corpus is a folder of the study; name it with letters, digits, - and _.")
         if not isinstance(facts, dict):
             raise UsageError(f"{where} is {facts!r}, not a table; write [corpora.{name}] with a source.")
-        _refuse_unknown(facts, {"source", "unit", "column"}, where)
+        refuse_unknown(facts, {"source", "unit", "column"}, where)
         corpora.append(CorpusPlan(name, **{key: str(value) for key, value in facts.items()}))
         _read(vocabulary, corpora[-1].unit, "unit", where)
     return tuple(corpora)
@@ -222,7 +226,7 @@ def _corpora(table: dict[str, Any], path: Path) -> tuple[CorpusPlan, ...]:
 
 def _trainer(table: dict[str, Any], path: Path) -> TrainerPlan:
     where = f"{path}, [trainer]"
-    _refuse_unknown(table, {f.name for f in fields(TrainerPlan)}, where)
+    refuse_unknown(table, {f.name for f in fields(TrainerPlan)}, where)
     facts = dict(table)
     if "command" in facts:
         words = facts["command"]
@@ -250,7 +254,7 @@ def _grid(table: dict[str, Any], rules: Recipe, path: Path) -> list[RunPlan]:
     if not table:
         return []
     where = f"{path}, [grid]"
-    _refuse_unknown(table, {"budgets", "widths", "widths_per_budget"}, where)
+    refuse_unknown(table, {"budgets", "widths", "widths_per_budget"}, where)
     budgets = _read(_flops_of_all, table.get("budgets", []), "budgets", where)
     widths = _read(_seeds, table["widths"], "widths", where) if "widths" in table else None
     count = _read(_whole, table.get("widths_per_budget", WIDTHS_PER_BUDGET), "widths_per_budget", where)
@@ -265,7 +269,7 @@ def _runs(rows: Any, path: Path) -> list[RunPlan]:
 
 
 def _run(row: dict[str, Any], where: str) -> RunPlan:
-    _refuse_unknown(row, {f.name for f in fields(RunPlan)}, where)
+    refuse_unknown(row, {f.name for f in fields(RunPlan)}, where)
     run = RunPlan(**{key: _read(_READ[key], value, key, where) for key, value in row.items()})
     if (run.width is None) == (run.params is None):
         raise UsageError(f"{where}: give width or params, one of them.")
@@ -335,9 +339,3 @@ def _table(table: dict[str, Any], key: str, path: Path) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise UsageError(f"{path}: {key} is {value!r}, not a table; write it as [{key}].")
     return value
-
-
-def _refuse_unknown(table: Mapping[str, Any], known: set[str], where: str) -> None:
-    for key in table:
-        if key not in known:
-            raise UsageError(f"{where}: {UnknownName.among('key', key, known)}")

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
-import socket
 import time
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from pathlib import Path
 
-from isoflop.errors import Interrupted, RunsFailed
+from isoflop.attempts import belongs, claim_attempt, newest_attempt
+from isoflop.errors import Interrupted, RunsFailed, UsageError
 from isoflop.executors import GRACE_SECONDS, Executor, Job, JobReport, Status, end_orphan
 from isoflop.files import write_atomic
 from isoflop.study._failure import failure_of
@@ -21,9 +18,10 @@ from isoflop.study._lock import supervise
 from isoflop.study._specs import predicted_seconds
 from isoflop.study._states import CANCELLED, FAILURE, RESULT, RunState, State, read_state
 from isoflop.study._trainer import BUILT_IN, Trainer, complete, planned_facts
-from isoflop.training.spec import ATTEMPTS, RunSpec, branch_file, newest_attempt
+from isoflop.training.spec import RunSpec, branch_file
 
 _POLL_SECONDS = 0.1
+_POLL_SECONDS_OF_ENGINES = 1.0
 _SECONDS_BETWEEN_LOOKS = 2.0
 """How often the folders of all runs under way are searched for a word from ``isoflop sweep cancel``."""
 _STOPPED_CODE = 75
@@ -34,11 +32,12 @@ Progress = Callable[[tuple[RunState, ...]], None]
 
 @dataclass(frozen=True)
 class Manner:
-    """How a study is run: whether runs that failed before are tried again, whether the first that fails ends it, and
-    what to say that tries them again."""
+    """How a study is run: whether runs that failed before are tried again, whether the first that fails ends it,
+    whether to come back as soon as all is submitted, and what to say that tries failed ones again."""
 
     retry: bool = True
     fail_fast: bool = False
+    detach: bool = False
     timeout_hours: float | None = None
     again: str = "the same command tries these again"
 
@@ -55,27 +54,35 @@ def run_study(
     trainer: Trainer = BUILT_IN,
     manner: Manner = AS_USUAL,
 ) -> tuple[RunState, ...]:
-    """Train every run that has no result, the longest first, and return where the runs stand.
+    """Train every run that has no result, and return where the runs stand.
 
-    ``runs`` names the runs to see to; without it, all of the study. ``on_progress`` is called with their
-    states before any has begun, and then several times a second. Ctrl-C stops the jobs after a checkpoint
-    and is raised as Interrupted; RunsFailed names the runs that did not finish, with the others kept.
-    Either way the next call goes on. UsageError when another process runs this study.
+    ``runs`` names the runs to see to; without it, all of the study. On this machine the longest go first, so that all
+    ends early; to an engine the cheapest, so that there is soon something to look at. ``on_progress`` is called with
+    their states before any has begun, and then several times a second. Ctrl-C is raised as Interrupted: here it stops
+    the jobs after a checkpoint, and leaves those of an engine where they are. RunsFailed names the runs that did not
+    finish, with the others kept. Either way the next call goes on, and finds the jobs that the engine has. UsageError
+    when another process runs this study.
     """
+    if manner.detach and not executor.outlives_client:
+        raise UsageError(f"jobs of the {executor.name} executor end with this command; give an engine, or stay.")
     with supervise(study.folder):
         watch = _Watch(study, executor, trainer, manner, runs)
         try:
             watch.submit()
             if on_progress:
                 on_progress(watch.states())
+            if manner.detach:
+                return watch.states()
             while watch.refresh():
                 if on_progress:
                     on_progress(watch.states())
                 if manner.fail_fast and watch.has_failed:
                     watch.stop()
                     break
-                time.sleep(_POLL_SECONDS)
+                time.sleep(_POLL_SECONDS_OF_ENGINES if executor.outlives_client else _POLL_SECONDS)
         except KeyboardInterrupt:
+            if executor.outlives_client:
+                raise Interrupted(watch.left_behind()) from None
             watch.stop()
             finished = sum(state.state.is_finished for state in watch.states())
             raise Interrupted(
@@ -118,15 +125,38 @@ class _Watch:
 
     def submit(self) -> None:
         """Submit what is to be done; a branch waits until its trunk has come to where it leaves."""
+        for state in [state for state in self._states.values() if not state.state.is_finished]:
+            self._take_up(state)
         if self._trainer.is_own:
-            unsettled = [state for state in self._states.values() if not state.state.is_finished]
+            unsettled = [s for s in self._states.values() if not s.state.is_finished and s.run_id not in self._jobs]
             for state in self._threads.map(self._settled, unsettled):
                 self._states[state.run_id] = state
         unfinished = [state.spec for state in self._states.values() if self._is_wanted(state)]
-        for spec in sorted(unfinished, key=predicted_seconds, reverse=True):
+        for spec in sorted(unfinished, key=predicted_seconds, reverse=not self._executor.outlives_client):
             self._waiting[spec.run_id] = spec
             self._set(spec.run_id, State.WAITING if spec.branch else State.PENDING)
         self._submit_ready()
+
+    def _take_up(self, state: RunState) -> None:
+        """See to the job that an earlier client submitted for a run: it goes on, or its end is put down."""
+        job = self._executor.earlier(state.run_id)
+        if job is None:
+            return
+        if not belongs(job.folder, job.attempt):  # the run was begun again since, elsewhere
+            self._executor.settle(job)
+            return
+        report = self._executor.status(job)
+        if not report.status.is_final:
+            self._jobs[job.id] = job
+        self._states[job.id] = self._state(job, report)
+
+    def left_behind(self) -> str:
+        """What is said of jobs that stay with an engine."""
+        self._executor.status(next(iter(self._jobs.values())))  # what was gathered is handed over
+        return (
+            f"interrupted; {len(self._jobs)} runs stay with {self._executor.name}: the same command watches "
+            f"them again, and isoflop sweep cancel {self._study.folder} ends them."
+        )
 
     def refresh(self) -> bool:
         """Read again what may have changed; whether any job is still to end."""
@@ -154,7 +184,7 @@ class _Watch:
             time.sleep(_POLL_SECONDS)
 
     def _is_wanted(self, state: RunState) -> bool:
-        if state.state.is_finished or state.state is State.CANCELLED:
+        if state.state.is_finished or state.state is State.CANCELLED or state.run_id in self._jobs:
             return False
         return self._manner.retry or state.state.goes_on
 
@@ -170,7 +200,8 @@ class _Watch:
         return state
 
     def _submit_ready(self) -> None:
-        for run_id, spec in list(self._waiting.items()):
+        # Trunks first: an engine is given their branches at once, to begin when they are done.
+        for run_id, spec in sorted(self._waiting.items(), key=lambda waiting: waiting[1].branch is not None):
             ready = self._is_ready(spec)
             if ready is None:
                 continue
@@ -186,7 +217,9 @@ class _Watch:
         if spec.branch is None:
             return True
         trunk = spec.branch.trunk
-        if (self._study.run_folder(trunk) / branch_file(spec.branch.step)).exists():
+        if self._has_left(spec):
+            return True
+        if trunk in self._jobs and self._executor.outlives_client:
             return True
         if trunk in self._jobs or trunk in self._waiting:
             return None
@@ -218,16 +251,25 @@ class _Watch:
     def _job(self, spec: RunSpec) -> Job:
         """The next attempt at a run. Its number is what fences off an earlier attempt that still lives."""
         folder = self._study.run_folder(spec.run_id).absolute()
-        attempt = _claim_attempt(folder)
-        words = self._trainer.words(spec, folder, attempt, self._executor.parent_pid)
-        return Job(spec.run_id, attempt, words, folder)
+        attempt = claim_attempt(folder, {"executor": self._executor.name})
+        words = self._trainer.words(spec, folder, self._executor.parent_pid)
+        trunk = self._jobs.get(spec.branch.trunk) if spec.branch else None
+        return Job(spec.run_id, attempt, words, folder, (trunk.key,) if trunk and not self._has_left(spec) else ())
+
+    def _has_left(self, spec: RunSpec) -> bool:
+        """Whether what a branch goes on from is there."""
+        assert spec.branch is not None
+        return (self._study.run_folder(spec.branch.trunk) / branch_file(spec.branch.step)).exists()
 
     def _state(self, job: Job, report: JobReport) -> RunState:
         """A run's state from its folder, after writing there how its job ended if no result came of it."""
         spec = self._states[job.id].spec
         if report.status.is_final:
             self._record_end(job, spec, report)
+            self._executor.settle(job)
         state = read_state(job.folder, spec, supervised=not report.status.is_final, own=self._trainer.is_own)
+        if report.reason and not state.reason and not state.state.is_finished:
+            state = replace(state, reason=report.reason)
         begun = state.state is State.PENDING and report.status is Status.RUNNING
         return replace(state, state=State.RUNNING) if begun else state
 
@@ -235,7 +277,7 @@ class _Watch:
         lacking = "it ended without a result"
         killed = report.exit_code is not None and report.exit_code < 0
         if self._trainer.is_own and (report.status is Status.DONE or killed):  # a result is the last that is written
-            lacking = complete(job.folder, spec, job.attempt)
+            lacking = complete(job.folder, spec, newest_attempt(job.folder))
             if not lacking:
                 return
         timed_out = job.id in self._timed_out
@@ -243,21 +285,15 @@ class _Watch:
         if (ended or timed_out) and (self._trainer.is_own or not (job.folder / RESULT).exists()):
             limit = self._manner.timeout_hours if timed_out else None
             failure = failure_of(report, lacking, limit)
-            table = {"attempt": job.attempt, "exit_code": report.exit_code, **failure, "planned": planned_facts(spec)}
+            table = {
+                "attempt": newest_attempt(job.folder),
+                "exit_code": report.exit_code,
+                **failure,
+                "planned": planned_facts(spec),
+            }
             write_atomic(job.folder / FAILURE, json.dumps(table) + "\n")
             if (job.folder / RESULT).exists():  # no result of a job that failed, and kept for its author to look at
-                (job.folder / RESULT).rename(job.folder / f"refused-{job.attempt:04d}.json")
-
-
-def _claim_attempt(folder: Path) -> int:
-    """Make the file of the next attempt, whose number nobody else can then have."""
-    attempts = folder / ATTEMPTS
-    attempts.mkdir(exist_ok=True)
-    facts = {"host": socket.gethostname(), "supervisor": os.getpid(), "submitted_at": datetime.now(UTC).isoformat()}
-    number = newest_attempt(folder) + 1
-    with (attempts / f"{number:04d}.json").open("x") as file:
-        file.write(json.dumps({"schema": "isoflop.attempt/1", "attempt": number, **facts}) + "\n")
-    return number
+                (job.folder / RESULT).rename(job.folder / f"refused-{newest_attempt(job.folder):04d}.json")
 
 
 def _raise_for_unfinished(states: Sequence[RunState], manner: Manner) -> None:

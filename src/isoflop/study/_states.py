@@ -11,11 +11,12 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from isoflop.attempts import newest_attempt
 from isoflop.errors import UsageError
 from isoflop.executors import works_in
 from isoflop.files import read_object
 from isoflop.study._specs import predicted_seconds
-from isoflop.training.spec import RunSpec, newest_attempt
+from isoflop.training.spec import RunSpec
 
 RESULT = "result.json"
 METRICS = "metrics.jsonl"

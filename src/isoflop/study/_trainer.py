@@ -15,6 +15,7 @@ from isoflop.accounting.flops import flops_per_token
 from isoflop.accounting.params import count_params
 from isoflop.conventions import LossUnit
 from isoflop.errors import UnknownName, UsageError
+from isoflop.executors import ATTEMPT
 from isoflop.files import read_object, write_atomic
 from isoflop.study._plan import TrainerPlan
 from isoflop.study._states import RESULT, is_bare
@@ -29,13 +30,13 @@ class Trainer:
     command: tuple[str, ...]
     is_own: bool = False
 
-    def words(self, spec: RunSpec, folder: Path, attempt: int, parent: int | None) -> tuple[str, ...]:
-        """The words to run for one attempt."""
+    def words(self, spec: RunSpec, folder: Path, parent: int | None) -> tuple[str, ...]:
+        """The words to run; the executor knows the attempt's number when it starts one."""
         if self.is_own:
-            values = placeholders(spec, folder, attempt)
+            values = placeholders(spec, folder)
             return tuple(word.format_map(values) for word in self.command)
         ending = () if parent is None else ("--parent", str(parent))
-        return (*self.command, str(folder), "--attempt", str(attempt), *ending)
+        return (*self.command, str(folder), "--attempt", ATTEMPT, *ending)
 
 
 BUILT_IN = Trainer((sys.executable, "-m", "isoflop.training"))
@@ -93,7 +94,7 @@ PLACEHOLDERS = {
 }
 
 
-def placeholders(spec: RunSpec, folder: Path, attempt: int) -> dict[str, object]:
+def placeholders(spec: RunSpec, folder: Path) -> dict[str, object]:
     """What the placeholders of a command stand for; numbers as a shell would write them."""
     shape, optimiser, params = spec.shape, spec.optimiser, count_params(spec.shape)
     return {
@@ -113,7 +114,7 @@ def placeholders(spec: RunSpec, folder: Path, attempt: int) -> dict[str, object]
         **{name: getattr(optimiser, name) for name in ("warmup_steps", "decay_steps", "weight_decay", "schedule")},
         "seed": spec.seed,
         "unique_tokens": spec.unique_tokens or 0,
-        "attempt": attempt,
+        "attempt": ATTEMPT,
         "run_id": spec.run_id,
         "run_dir": folder,
         "study_dir": folder.parent.parent,

@@ -14,9 +14,9 @@ from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Any, Self
 
+from isoflop.attempts import newest_attempt
 from isoflop.errors import IsoflopError
 from isoflop.files import write_atomic
-from isoflop.training.spec import newest_attempt
 
 
 class Stopped(IsoflopError):

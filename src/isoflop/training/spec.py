@@ -18,8 +18,6 @@ from isoflop.errors import UsageError
 from isoflop.files import read_object
 
 SCHEMA = "isoflop.run_spec/1"
-ATTEMPTS = "attempts"
-"""In a run's folder, one file for each time that the run was submitted: 0001.json, 0002.json, ..."""
 Schedule = Literal["wsd", "cosine", "linear", "constant"]
 Precision = Literal["float32", "bfloat16"]
 Device = Literal["cpu", "cuda"]
@@ -165,11 +163,6 @@ def check_trained(shape: Shape) -> None:
 def branch_file(step: int) -> str:
     """Where a trunk keeps its state after ``step`` steps, in its run's folder."""
     return f"branch-{step:07d}.safetensors"
-
-
-def newest_attempt(folder: Path) -> int:
-    """The number of the attempt that may write in the run's folder; 0 before the first."""
-    return max((int(path.stem) for path in (folder / ATTEMPTS).glob("*.json")), default=0)
 
 
 def read_spec(folder: Path) -> RunSpec:

@@ -1,0 +1,221 @@
+"""Jobs that were handed to an engine together: a folder that says what they are, what has begun and how it ended.
+
+::
+
+    <batch>/batch.json        the jobs, and which of them the engine's tasks are to do, in order
+    <batch>/submitted.json    the engine's own number for it
+    <batch>/marks/3.1.started     job 3 has begun for the first time; 3.2.started: again, after a requeue
+    <batch>/marks/3.1.ended       how that ended
+    <batch>/marks/3.cancel        it is to be ended
+    <batch>/marks/3.settled       its end was told and put down
+
+Everything is made by O_EXCL or an atomic rename, and nothing compares clocks, so that clients and nodes may be
+different machines on a network file system. One listing of ``marks`` says where all jobs of a batch stand. A batch that
+was given up has another name: a task of it that starts all the same finds nothing and does nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import secrets
+import socket
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from isoflop.errors import UsageError
+from isoflop.executors._executor import Job
+from isoflop.files import read_object, write_atomic
+
+SCHEMA = "isoflop.batch/1"
+BATCH = "batch.json"
+SUBMITTED = "submitted.json"
+MARKS = "marks"
+CLOSED = "closed"
+"""The file of a batch whose jobs have all ended and been settled: no client need look at it again."""
+STOPPED_CODE = 75
+"""EX_TEMPFAIL: stopped after a checkpoint; the next start goes on from there."""
+_MARK = re.compile(r"(\d+)(?:\.(\d+))?\.(started|ended|cancel|settled)")
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How one start of a job ended. ``exit_code`` is None where the command could not be started."""
+
+    exit_code: int | None
+    stderr_tail: str = ""
+    said: str = ""
+    """The signal that asked the node to stop, if any did."""
+    cancelled: bool = False
+
+    @property
+    def is_final(self) -> bool:
+        """False where a signal stopped it after a checkpoint: the engine may start it again."""
+        return self.cancelled or self.exit_code != STOPPED_CODE
+
+
+@dataclass(frozen=True)
+class JobMarks:
+    """What the marks say of one job: how often it began, whether the newest start has ended."""
+
+    starts: int = 0
+    has_ended: bool = False
+    is_cancelled: bool = False
+    is_settled: bool = False
+
+
+@dataclass(frozen=True)
+class Batch:
+    """A batch on disk. Reading it again is always right: it holds nothing but its folder."""
+
+    folder: Path
+
+    @property
+    def name(self) -> str:
+        return self.folder.name
+
+    @cached_property
+    def _table(self) -> dict[str, Any]:
+        return read_object(self.folder / BATCH, "remove that folder")
+
+    @cached_property
+    def jobs(self) -> tuple[Job, ...]:
+        return tuple(self._job(row) for row in self._table["jobs"])
+
+    @cached_property
+    def tasks(self) -> tuple[tuple[int, ...], ...]:
+        """The jobs of each of the engine's tasks, by their numbers here, in the order in which they are done."""
+        return tuple(map(tuple, self._table["tasks"]))
+
+    @cached_property
+    def task_of(self) -> dict[int, int]:
+        return {job: task for task, jobs in enumerate(self.tasks) for job in jobs}
+
+    @property
+    def requeue(self) -> tuple[str, ...]:
+        """The command that has the engine start the task again; variables of the node's environment in it."""
+        return tuple(self._table.get("requeue", ()))
+
+    def _job(self, row: Mapping[str, Any]) -> Job:
+        folder = Path(os.path.normpath(self.folder / row["folder"]))
+        after = tuple((str(id), int(attempt)) for id, attempt in row.get("after", ()))
+        return Job(row["id"], row["attempt"], tuple(row["command"]), folder, after)
+
+    def marks(self) -> dict[int, JobMarks]:
+        """Where each job stands that has any mark, by one listing."""
+        starts: dict[int, int] = {}
+        ends: dict[int, set[int]] = {}
+        told: dict[str, set[int]] = {"cancel": set(), "settled": set()}
+        for name in os.listdir(self.folder / MARKS):  # noqa: PTH208 - of thousands, paths would be the dearer
+            if (found := _MARK.fullmatch(name)) is None:
+                continue
+            job, start, kind = int(found[1]), int(found[2] or 0), found[3]
+            if kind == "started":
+                starts[job] = max(starts.get(job, 0), start)
+            elif kind == "ended":
+                ends.setdefault(job, set()).add(start)
+            else:
+                told[kind].add(job)
+        return {
+            job: JobMarks(
+                starts.get(job, 0),
+                starts.get(job, 0) in ends.get(job, ()),
+                job in told["cancel"],
+                job in told["settled"],
+            )
+            for job in {*starts, *ends, *told["cancel"], *told["settled"]}
+        }
+
+    def ended(self, job: int, start: int) -> Ended | None:
+        """How that start of the job ended; None where it has not."""
+        try:
+            table = read_object(self._mark(f"{job}.{start}.ended"), "remove it")
+        except FileNotFoundError:
+            return None
+        return Ended(table["exit_code"], table["stderr_tail"], table["said"], table["cancelled"])
+
+    def started(self, job: int, start: int) -> dict[str, Any]:
+        """What was put down when the job began: attempt, host and process; {} where a kill cut it short."""
+        try:
+            return read_object(self._mark(f"{job}.{start}.started"), "remove it")
+        except (FileNotFoundError, UsageError):
+            return {}
+
+    def claim_start(self, job: int) -> int:
+        """The number of a start of the job that nobody else can have, from 1."""
+        number = self.marks().get(job, JobMarks()).starts + 1
+        while not self._make(f"{job}.{number}.started"):
+            number += 1
+        return number
+
+    def note_started(self, job: int, start: int, attempt: int) -> None:
+        facts = {"attempt": attempt, "host": socket.gethostname(), "process": os.getpid()}
+        self._mark(f"{job}.{start}.started").write_text(json.dumps(facts) + "\n")
+
+    def note_ended(self, job: int, start: int, ended: Ended) -> None:
+        at = datetime.now(UTC).isoformat(timespec="seconds")
+        write_atomic(self._mark(f"{job}.{start}.ended"), json.dumps({**vars(ended), "at": at}) + "\n")
+
+    def is_cancelled(self, job: int) -> bool:
+        return self._mark(f"{job}.cancel").exists()
+
+    def cancel(self, job: int) -> None:
+        self._make(f"{job}.cancel")
+
+    def settle(self, job: int) -> None:
+        self._make(f"{job}.settled")
+
+    def submitted(self) -> dict[str, Any] | None:
+        """What the engine answered; None before it did."""
+        try:
+            return read_object(self.folder / SUBMITTED, "remove that folder")
+        except FileNotFoundError:
+            return None
+
+    def note_submitted(self, facts: Mapping[str, Any]) -> None:
+        write_atomic(self.folder / SUBMITTED, json.dumps(dict(facts)) + "\n")
+
+    def give_up(self) -> None:
+        """See that no task of it ever starts: what the engine was told to start is not there any more."""
+        self.folder.rename(self.folder.with_name(f"void-{self.name}"))
+
+    def close(self) -> None:
+        (self.folder / CLOSED).touch()
+
+    def _mark(self, name: str) -> Path:
+        return self.folder / MARKS / name
+
+    def _make(self, name: str) -> bool:
+        """Make a mark; False where it is there already."""
+        try:
+            os.close(os.open(self._mark(name), os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644))
+        except FileExistsError:
+            return False
+        return True
+
+
+def make_batch(parent: Path, jobs: Sequence[Job], tasks: Sequence[Sequence[int]], requeue: Sequence[str] = ()) -> Batch:
+    """Write a batch down, whole or not at all, in a new folder under ``parent``. Job folders are kept relative."""
+    folder = parent / secrets.token_hex(4)
+    staged = parent / f".{folder.name}.tmp"
+    (staged / MARKS).mkdir(parents=True)
+    rows = [
+        {"id": job.id, "attempt": job.attempt, "command": job.command, "after": job.after}
+        | {"folder": os.path.relpath(job.folder, folder)}
+        for job in jobs
+    ]
+    table = {"schema": SCHEMA, "jobs": rows, "tasks": tasks, "requeue": requeue}
+    write_atomic(staged / BATCH, json.dumps(table) + "\n")
+    staged.rename(folder)
+    return Batch(folder)
+
+
+def open_batches(parent: Path) -> tuple[Batch, ...]:
+    """The batches under ``parent`` that have jobs whose end nobody has put down."""
+    found = (path.parent for path in sorted(parent.glob(f"[!.]*/{BATCH}")))
+    return tuple(Batch(path) for path in found if not path.name.startswith("void-") and not (path / CLOSED).exists())

@@ -1,0 +1,60 @@
+"""One attempt at a job as a process of this machine."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from isoflop.executors._executor import STDERR, STDOUT, Job
+from isoflop.executors._orphan import note_process
+
+GRACE_SECONDS = 10.0
+"""What a job gets between SIGTERM and SIGKILL: time for one checkpoint on a slow disk."""
+
+_TAIL_BYTES = 4096
+_SET_PARENT_DEATH_SIGNAL = 1
+_LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
+
+
+def start(job: Job, attempt: int, environment: Mapping[str, str], *, own_session: bool) -> subprocess.Popen[bytes]:
+    """The command's process, noted in its folder, output appended there. With ``own_session`` it leads a session, which
+    Ctrl-C in the terminal does not reach; without, it stays in the engine's, and ends with the process that started it.
+    """
+    folder = job.folder
+    with (folder / STDOUT).open("ab") as stdout, (folder / STDERR).open("ab") as stderr:
+        process = subprocess.Popen(
+            job.words(attempt),
+            cwd=folder,
+            env=dict(environment),
+            stdin=subprocess.DEVNULL,
+            stdout=stdout,
+            stderr=stderr,
+            start_new_session=own_session,
+            preexec_fn=None if own_session else _end_with_parent,
+        )
+        note_process(folder, process.pid)
+    return process
+
+
+def size_of_stderr(folder: Path) -> int:
+    path = folder / STDERR
+    return path.stat().st_size if path.exists() else 0
+
+
+def tail_of_stderr(folder: Path, written_before: int) -> str:
+    """The end of what an attempt wrote; the file also holds what earlier attempts did."""
+    with (folder / STDERR).open("rb") as file:
+        end = file.seek(0, os.SEEK_END)
+        file.seek(max(written_before, end - _TAIL_BYTES))
+        return file.read().decode(errors="replace")
+
+
+def _end_with_parent() -> None:
+    """SIGTERM when the parent ends, however it ends: an engine may kill a job's first process alone."""
+    if _LIBC is not None:
+        _LIBC.prctl(_SET_PARENT_DEATH_SIGNAL, signal.SIGTERM)

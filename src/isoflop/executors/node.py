@@ -1,0 +1,139 @@
+"""``python -m isoflop.executors.node BATCH TASK``: what an engine starts on a node, one task of a batch.
+
+The jobs of the task are done one after another, and how each ended is put down in the batch, so that it is known
+without any client and without the engine's memory. A second start, after a requeue, skips what has ended and takes a
+new attempt at what has not. SIGTERM, and SIGUSR1 shortly before a time limit, ask the job to stop after a checkpoint;
+after SIGUSR1 the engine is asked to start the task again.
+
+Exit codes: 0 all jobs are done · 75 stopped, to be started again · 1 a job failed.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import FrameType
+
+from isoflop.attempts import ATTEMPTS, claim_attempt, newest_attempt
+from isoflop.executors._batch import STOPPED_CODE, Batch, Ended, JobMarks
+from isoflop.executors._executor import Job
+from isoflop.executors._orphan import end_orphan
+from isoflop.executors._process import GRACE_SECONDS, size_of_stderr, start, tail_of_stderr
+
+_SECONDS_BETWEEN_LOOKS = 1.0
+"""How often a running job's word of cancellation is looked for."""
+
+
+class Node:
+    """The process that does one task. ``said`` is the last signal that asked it to stop."""
+
+    def __init__(self, batch: Batch) -> None:
+        self._batch = batch
+        self._child: subprocess.Popen[bytes] | None = None
+        self.said = ""
+
+    def listen(self) -> None:
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1):
+            signal.signal(number, self._on_signal)
+
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        self.stop(signal.Signals(number).name)
+
+    def stop(self, said: str) -> None:
+        """Have the job that runs stop after a checkpoint, and begin no other."""
+        self.said = self.said or said
+        if self._child is not None and self._child.poll() is None:
+            self._child.send_signal(signal.SIGTERM)
+
+    def work(self, task: int) -> int:
+        """Do the jobs of the task; the exit code."""
+        codes = []
+        for job in self._batch.tasks[task]:
+            if self.said:
+                return STOPPED_CODE
+            codes.append(self._work_on(job))
+        if self.said and STOPPED_CODE in codes:
+            return STOPPED_CODE
+        return 0 if not any(codes) else 1
+
+    def _work_on(self, number: int) -> int | None:
+        """See that one job has ended; its exit code."""
+        marks = self._batch.marks().get(number, JobMarks())
+        if marks.has_ended:
+            before = self._batch.ended(number, marks.starts)
+            if before is not None and before.is_final:
+                return before.exit_code
+        this = self._batch.claim_start(number)
+        job, attempt = self._batch.jobs[number], self._attempt(number, this)
+        if self._batch.is_cancelled(number):
+            ended = Ended(None, cancelled=True)
+        elif not attempt:
+            newest = newest_attempt(job.folder)
+            ended = Ended(STOPPED_CODE, f"attempt {job.attempt} at {job.id} is superseded by attempt {newest}.")
+        else:
+            self._batch.note_started(number, this, attempt)
+            ended = self._run(number, job, attempt)
+        self._batch.note_ended(number, this, ended)
+        return ended.exit_code
+
+    def _attempt(self, number: int, this: int) -> int:
+        """The attempt that this start is: the job's own, or a new one after a requeue, whose number fences off what may
+        be left of the one before. 0 where a later submission owns the folder."""
+        job = self._batch.jobs[number]
+        ours: int = max([job.attempt, *(self._batch.started(number, k).get("attempt", 0) for k in range(1, this))])
+        if newest_attempt(job.folder) > ours:
+            return 0
+        if this == 1 or not (job.folder / ATTEMPTS).exists():
+            return ours
+        return claim_attempt(job.folder, {"restart_of": job.attempt})
+
+    def _run(self, number: int, job: Job, attempt: int) -> Ended:
+        end_orphan(job.folder, GRACE_SECONDS)
+        written_before = size_of_stderr(job.folder)
+        try:
+            self._child = start(job, attempt, os.environ, own_session=False)
+        except (OSError, ValueError) as error:
+            return Ended(None, f"cannot start {job.command[0]}: {error}")
+        if self.said:  # the signal came before there was anybody to pass it on to
+            self._child.send_signal(signal.SIGTERM)
+        cancelled = self._wait(number, self._child)
+        code = self._child.returncode
+        tail = tail_of_stderr(job.folder, written_before)
+        return Ended(code, tail, self.said if code else "", cancelled and code != 0)
+
+    def _wait(self, number: int, child: subprocess.Popen[bytes]) -> bool:
+        """Wait for the job's end; whether it was cancelled. One deaf to SIGTERM is killed after the grace."""
+        deadline: float | None = None
+        while True:
+            try:
+                child.wait(_SECONDS_BETWEEN_LOOKS)
+            except subprocess.TimeoutExpired:
+                if deadline is None and self._batch.is_cancelled(number):
+                    child.send_signal(signal.SIGTERM)
+                    deadline = time.monotonic() + GRACE_SECONDS
+                elif deadline is not None and time.monotonic() > deadline:
+                    child.kill()
+                continue
+            return deadline is not None or self._batch.is_cancelled(number)
+
+
+def main(words: list[str]) -> int:
+    folder, task = Path(words[0]), int(words[1])
+    batch = Batch(folder.absolute())
+    if not (folder / "batch.json").exists():
+        print(f"isoflop: {folder} was given up or moved; nothing is begun.", file=sys.stderr)
+        return 2
+    node = Node(batch)
+    node.listen()
+    code = node.work(task)
+    if code == STOPPED_CODE and node.said == signal.SIGUSR1.name and batch.requeue:
+        subprocess.run([os.path.expandvars(word) for word in batch.requeue], check=False)
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

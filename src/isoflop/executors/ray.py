@@ -1,0 +1,208 @@
+"""Jobs through Ray: one Ray task for each of a batch's, kept by an actor that outlives the client.
+
+Ray ends the tasks of a client that dies. So a detached actor, the keeper, owns them: a later client finds it by the
+name that stands in the study's folder. It remembers nothing that matters: should it be lost with its node, the runs
+that were under way are found without a word of how they ended, and are begun again from their checkpoints.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from isoflop.errors import UsageError
+from isoflop.executors._batch import Batch
+from isoflop.executors._engine import AS_USUAL, EngineExecutor, Manners, Phase, Task, Word
+from isoflop.executors._executor import Cause
+from isoflop.executors.node import Node
+from isoflop.files import read_object
+
+NAMESPACE = "isoflop"
+KEEPER = "keeper.json"
+_SECONDS_TO_ANSWER = 60.0
+_NOT_BEGUN = -1
+"""What a task returns that was not begun, because what it waited for has failed."""
+# Where the head of a cluster has a little of this, the keeper goes there: it is the node that lives longest.
+_HEAD = "node:__internal_head__"
+
+
+@dataclass(frozen=True)
+class RaySettings:
+    """What a task asks of Ray. ``address`` is the cluster's, else RAY_ADDRESS or the one that runs here; ``resources``
+    are custom ones; ``retries`` how often Ray itself begins a task again whose worker or node died."""
+
+    address: str = "auto"
+    cpus: float = 1.0
+    gpus: float = 0.0
+    memory_gib: float = 0.0
+    resources: Mapping[str, float] = field(default_factory=dict)
+    retries: int = 3
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+class Ray:
+    """A Ray cluster, as an ``Engine``. UsageError where there is none, or Ray is not installed."""
+
+    name = "ray"
+    requeue = ()
+    tasks_at_most = 10_000
+
+    def __init__(self, folder: Path, settings: RaySettings = RaySettings()) -> None:
+        try:
+            import ray
+        except ImportError:
+            raise UsageError("Ray is not installed here; pip install 'isoflop[ray]' where the study is run.") from None
+        self._ray: Any = ray
+        self._folder = folder
+        self._settings = settings
+        self._began_here = not self._ray.is_initialized()
+        if self._began_here:
+            try:
+                ray.init(settings.address, namespace=NAMESPACE, log_to_driver=False, logging_level=logging.ERROR)
+            except (ConnectionError, ValueError, RuntimeError) as error:
+                raise UsageError(
+                    f"no Ray cluster answers at {settings.address!r} ({_first_line(error)}); start one with "
+                    "ray start --head, or give its address under [ray]."
+                ) from None
+        self._keeper = self._find_keeper()
+
+    def _find_keeper(self) -> Any:
+        """The keeper of the study's tasks: the one that lives, or a new one."""
+        spare = self._ray.cluster_resources().get(_HEAD, 0.0)
+        options: dict[str, Any] = {
+            **{"name": _keeper_name(self._folder), "namespace": NAMESPACE, "lifetime": "detached"},
+            **{"get_if_exists": True, "num_cpus": 0, "resources": {_HEAD: 0.001} if spare else {}},
+        }
+        return self._ray.remote(_Keeper).options(**options).remote()
+
+    def hand_over(self, batch: Batch, after: Sequence[tuple[Batch, int]]) -> None:
+        awaited = [(one.name, task) for one, task in after]
+        self._ask("start", str(batch.folder), len(batch.tasks), _task_options(self._settings), awaited)
+        batch.note_submitted({"keeper": _keeper_name(self._folder)})
+
+    def recover(self, batch: Batch) -> bool:
+        if self._ask("look", [batch.name]) or any(marks.starts for marks in batch.marks().values()):
+            batch.note_submitted({"keeper": _keeper_name(self._folder)})
+            return True
+        return False
+
+    def look(self, batches: Sequence[Batch]) -> Mapping[Task, Word] | None:
+        kept = self._ask("look", [batch.name for batch in batches])
+        return {
+            task: Word(Phase(phase), cause and Cause(cause), reason) for task, (phase, cause, reason) in kept.items()
+        }
+
+    def end(self, batch: Batch, task: int) -> None:
+        """Nothing more than the marks: a task that finds its jobs cancelled does none of them."""
+
+    def close(self) -> None:
+        if self._ask("is_idle"):
+            self._ray.kill(self._keeper)
+        if self._began_here:
+            self._ray.shutdown()
+
+    def _ask(self, question: str, *words: Any) -> Any:
+        """What the keeper answers. One that has died is replaced by one that knows nothing: its tasks died with it."""
+        for _ in range(2):
+            try:
+                return self._ray.get(getattr(self._keeper, question).remote(*words), timeout=_SECONDS_TO_ANSWER)
+            except self._ray.exceptions.GetTimeoutError:
+                break
+            except self._ray.exceptions.RayActorError:
+                self._keeper = self._find_keeper()
+        raise UsageError("Ray does not answer; does the cluster have its head (ray status)?")
+
+
+class _Keeper:
+    """Owns the tasks of a study, in a process of its own on the cluster."""
+
+    def __init__(self) -> None:
+        self._tasks: dict[Task, Any] = {}
+
+    def start(self, folder: str, count: int, options: dict[str, Any], awaited: Sequence[Task]) -> None:
+        import ray
+
+        begin = ray.remote(_work).options(**options)
+        waits = [self._tasks[task] for task in map(tuple, awaited) if task in self._tasks]
+        for task in range(count):
+            if (key := (Path(folder).name, task)) not in self._tasks:
+                self._tasks[key] = begin.remote(folder, task, *waits)
+
+    def look(self, names: Sequence[str]) -> dict[Task, tuple[str, str | None, str]]:
+        """Phase, cause and reason of each task of the batches."""
+        import ray
+
+        asked = {key: ref for key, ref in self._tasks.items() if key[0] in names}
+        ended, _ = ray.wait(list(asked.values()), num_returns=len(asked), timeout=0) if asked else ([], [])
+        gone = set(ended)
+        return {key: _said(ref) if ref in gone else (Phase.RUNNING.value, None, "") for key, ref in asked.items()}
+
+    def is_idle(self) -> bool:
+        import ray
+
+        refs = list(self._tasks.values())
+        return not refs or not ray.wait(refs, num_returns=len(refs), timeout=0)[1]
+
+
+def _said(ref: Any) -> tuple[str, str | None, str]:
+    """What is to be said of a task that has ended; the marks say the rest."""
+    import ray
+
+    try:
+        code = ray.get(ref)
+    except ray.exceptions.OutOfMemoryError as error:
+        return Phase.GONE.value, Cause.OUT_OF_MEMORY.value, f"Ray: {_first_line(error)}"
+    except ray.exceptions.RayError as error:
+        return Phase.GONE.value, Cause.NODE_LOST.value, f"Ray: {_first_line(error)}"
+    if code == _NOT_BEGUN:
+        return Phase.GONE.value, Cause.NEVER_STARTS.value, "Ray: what it waits for has failed"
+    return Phase.GONE.value, None, ""
+
+
+def _work(folder: str, task: int, *codes: int) -> int:
+    """One task of a batch, in a worker of Ray's. ``codes`` are those of the tasks that it waited for."""
+    if any(codes):
+        return _NOT_BEGUN
+    return Node(Batch(Path(folder))).work(task)
+
+
+def _task_options(settings: RaySettings) -> dict[str, Any]:
+    memory = {"memory": int(settings.memory_gib * 2**30)} if settings.memory_gib else {}
+    variables = {"runtime_env": {"env_vars": dict(settings.environment)}} if settings.environment else {}
+    return {
+        "num_cpus": settings.cpus,
+        "num_gpus": settings.gpus,
+        "resources": dict(settings.resources),
+        "max_retries": settings.retries,
+        **memory,
+        **variables,
+    }
+
+
+def _keeper_name(folder: Path) -> str:
+    """The name of the keeper of these batches, which stands beside them and moves with them."""
+    path = folder / KEEPER
+    try:
+        with path.open("x") as file:
+            file.write(json.dumps({"name": f"isoflop-{secrets.token_hex(4)}"}))
+    except FileExistsError:
+        pass
+    return str(read_object(path, "remove it")["name"])
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0]
+
+
+def ray_executor(
+    folder: Path, settings: RaySettings, manners: Manners = AS_USUAL, *, observes: bool = False
+) -> EngineExecutor:
+    """An executor that submits to a Ray cluster; ``folder``, for its batches, lies where all nodes see it."""
+    folder = folder.absolute()
+    folder.mkdir(parents=True, exist_ok=True)
+    return EngineExecutor(Ray(folder, settings), folder, manners, observes=observes)

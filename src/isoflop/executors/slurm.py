@@ -1,0 +1,290 @@
+"""Jobs through Slurm: job arrays, requeued by Slurm, watched by ``squeue`` and, where there is accounting,
+``sacct``."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from isoflop.errors import UsageError
+from isoflop.executors._batch import Batch
+from isoflop.executors._engine import AS_USUAL, EngineExecutor, Manners, Phase, Task, Word
+from isoflop.executors._executor import Cause
+
+SCRIPT = "script.sh"
+_SECONDS_TO_ANSWER = 60.0
+# Of the shell that submits, a job sees these and nothing else.
+_EXPORTED = ("PATH", "HOME", "USER", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "PYTHONPATH", "TZ")
+_WAITING = {"PENDING", "CONFIGURING", "REQUEUED", "REQUEUE_HOLD", "REQUEUE_FED", "RESV_DEL_HOLD", "SPECIAL_EXIT"}
+_RUNNING = {"RUNNING", "COMPLETING", "SIGNALING", "STAGE_OUT", "STOPPED", "SUSPENDED", "RESIZING"}
+_CAUSES = {
+    "NODE_FAIL": (Cause.NODE_LOST, "the node failed"),
+    "BOOT_FAIL": (Cause.NODE_LOST, "the node did not boot"),
+    "PREEMPTED": (Cause.PREEMPTED, "preempted"),
+    "OUT_OF_MEMORY": (Cause.OUT_OF_MEMORY, "out of memory"),
+    "TIMEOUT": (Cause.TIME_LIMIT, "ended at the time limit"),
+    "DEADLINE": (Cause.TIME_LIMIT, "ended at the deadline"),
+}
+_NEVER = "DependencyNeverSatisfied"
+
+
+@dataclass(frozen=True)
+class SlurmSettings:
+    """What ``sbatch`` is asked for, a job; ``""`` and 0 leave Slurm's own defaults.
+
+    ``gpus`` are those of each node, ``time`` is in Slurm's words, as "2:00:00"; ``warn_seconds`` before it a job is
+    asked to stop after a checkpoint, and is requeued. ``tasks_at_once`` caps how many run at a time. ``extra`` are
+    further ``#SBATCH`` options, ``setup`` lines of shell before the trainer starts, as "module load cuda",
+    ``environment`` variables for it.
+    """
+
+    partition: str = ""
+    account: str = ""
+    qos: str = ""
+    time: str = ""
+    cpus: int = 1
+    gpus: int = 0
+    memory_gib: float = 0.0
+    nodes: int = 1
+    tasks_at_once: int = 0
+    requeue: bool = True
+    warn_seconds: int = 120
+    extra: tuple[str, ...] = ()
+    setup: tuple[str, ...] = ()
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+class Slurm:
+    """The Slurm whose commands are on the PATH, as an ``Engine``. UsageError where there is none."""
+
+    name = "slurm"
+
+    def __init__(self, settings: SlurmSettings) -> None:
+        if shutil.which("sbatch") is None:
+            raise UsageError("there is no Slurm here: sbatch is not on the PATH; run this on a login node.")
+        self._settings = settings
+        self.requeue = ("scontrol", "requeue", "${SLURM_ARRAY_JOB_ID}_${SLURM_ARRAY_TASK_ID}")
+
+    @cached_property
+    def _configuration(self) -> dict[str, str]:
+        shown = _ask(["scontrol", "show", "config"])
+        if shown.returncode:
+            raise UsageError(f"Slurm does not answer: {_sentence(shown.stderr)}.")
+        pairs = (line.partition("=") for line in shown.stdout.splitlines())
+        return {key.strip(): value.strip() for key, _, value in pairs}
+
+    @property
+    def tasks_at_most(self) -> int:
+        # MaxArraySize is one more than the largest number that a task may have.
+        return max(1, int(self._configuration.get("MaxArraySize", "1001")) - 1)
+
+    @property
+    def _has_accounting(self) -> bool:
+        kind = self._configuration.get("AccountingStorageType", "")
+        return kind not in ("", "(null)", "accounting_storage/none") and shutil.which("sacct") is not None
+
+    def hand_over(self, batch: Batch, after: Sequence[tuple[Batch, int]]) -> None:
+        (batch.folder / SCRIPT).write_text(script(batch, self._settings))
+        awaited = [f"{(one.submitted() or {})['job_id']}_{task}" for one, task in after]
+        dependency = [f"--dependency=afterok:{':'.join(awaited)}"] if awaited else []
+        words = ["sbatch", "--parsable", f"--job-name={_job_name(batch)}", f"--chdir={batch.folder}", *dependency]
+        answer = _ask([*words, str(batch.folder / SCRIPT)])
+        if answer.returncode:
+            raise UsageError(f"sbatch refused the runs: {_sentence(answer.stderr)}.")
+        number, _, cluster = answer.stdout.strip().partition(";")
+        batch.note_submitted({"job_id": int(number), "cluster": cluster})
+
+    def recover(self, batch: Batch) -> bool:
+        queue = self._queue()
+        if queue is None:
+            raise UsageError(
+                "Slurm does not answer, and runs may be with it already; say this again when squeue works."
+            )
+        for job in queue:
+            if job["name"] == _job_name(batch):
+                batch.note_submitted({"job_id": _array(job)})
+                return True
+        for number, _, _ in self._accounts(["--name", _job_name(batch)]):
+            batch.note_submitted({"job_id": int(number.partition("_")[0])})
+            return True
+        if any(marks.starts for marks in batch.marks().values()):
+            batch.note_submitted({"job_id": 0})  # it came, ran and is forgotten
+            return True
+        return False
+
+    def look(self, batches: Sequence[Batch]) -> Mapping[Task, Word] | None:
+        queue = self._queue()
+        if queue is None:
+            return None
+        numbers = {(batch.submitted() or {}).get("job_id"): batch for batch in batches}
+        words: dict[Task, Word] = {}
+        for job in queue:
+            batch = numbers.get(_array(job))
+            # After a controller lost its state, numbers begin anew: the name is what tells batches apart.
+            if batch is not None and job["name"] == _job_name(batch):
+                words |= {(batch.name, task): _word(job) for task in _tasks(job)}
+        missing = {n for n, b in numbers.items() if n and any((b.name, t) not in words for t in range(len(b.tasks)))}
+        if missing:
+            for number, state, nodes in self._accounts(["--jobs", ",".join(map(str, sorted(missing)))]):
+                array, _, task = number.partition("_")
+                if task.isdigit():
+                    words.setdefault((numbers[int(array)].name, int(task)), _word_of(state, nodes=nodes))
+        return words
+
+    def end(self, batch: Batch, task: int) -> None:
+        number = (batch.submitted() or {}).get("job_id")
+        if number:
+            _ask(["scancel", f"{number}_{task}"])
+
+    def close(self) -> None:
+        """Nothing to let go of: every question was a command of its own."""
+
+    def _queue(self) -> list[dict[str, Any]] | None:
+        """All jobs of this user that the controller remembers, ended ones for some minutes among them."""
+        answer = _ask(["squeue", "--json", "--me", "--states=all"], SLURM_BITSTR_LEN="0")
+        if answer.returncode:
+            return None
+        try:
+            jobs: list[dict[str, Any]] = json.loads(answer.stdout)["jobs"]
+        except (ValueError, KeyError):
+            return None
+        return jobs
+
+    def _accounts(self, which: Sequence[str]) -> Iterator[tuple[str, str, str]]:
+        """(number, state, nodes) of array tasks from accounting, the newest start of each; none where there is none."""
+        if self._has_accounting:
+            words = ["sacct", "-X", "-n", "-P", "-S", "now-30days", "-o", "JobID,State,NodeList", *which]
+            for line in _ask(words).stdout.splitlines():
+                number, state, nodes = line.split("|")
+                yield number, state, nodes
+
+
+def slurm_executor(
+    folder: Path, settings: SlurmSettings, manners: Manners = AS_USUAL, *, observes: bool = False
+) -> EngineExecutor:
+    """An executor that submits to Slurm; ``folder``, for its batches, lies where all nodes see it."""
+    return EngineExecutor(Slurm(settings), folder, manners, observes=observes)
+
+
+def script(batch: Batch, settings: SlurmSettings) -> str:
+    """The batch script: an array with a task for each of the batch's."""
+    cap = f"%{settings.tasks_at_once}" if settings.tasks_at_once else ""
+    asked = {
+        "array": f"0-{len(batch.tasks) - 1}{cap}",
+        "output": "task-%a.log",
+        "open-mode": "append",
+        "export": ",".join(_EXPORTED),
+        "partition": settings.partition,
+        "account": settings.account,
+        "qos": settings.qos,
+        "time": settings.time,
+        "nodes": settings.nodes if settings.nodes > 1 else "",
+        "cpus-per-task": settings.cpus,
+        "gres": f"gpu:{settings.gpus}" if settings.gpus else "",
+        "mem": f"{settings.memory_gib * 1024:.0f}M" if settings.memory_gib else "",
+        "signal": f"B:USR1@{settings.warn_seconds}" if settings.requeue and settings.time else "",
+    }
+    lines = [f"--{name}={value}" for name, value in asked.items() if value not in ("", 0)]
+    lines += ["--requeue" if settings.requeue else "--no-requeue", *settings.extra]
+    threads = [f"export {name}={settings.cpus}" for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS")]
+    variables = [f"export {name}={shlex.quote(value)}" for name, value in settings.environment.items()]
+    node = shlex.join([sys.executable, "-m", "isoflop.executors.node", str(batch.folder)])
+    return "\n".join(
+        [
+            "#!/bin/bash",
+            *(f"#SBATCH {line}" for line in lines),
+            *threads,
+            *variables,
+            *settings.setup,
+            # The batch's own process, so that Slurm's signals come to it.
+            f'exec {node} "$SLURM_ARRAY_TASK_ID"',
+            "",
+        ]
+    )
+
+
+def _job_name(batch: Batch) -> str:
+    return f"isoflop-{batch.name}"
+
+
+def _array(job: Mapping[str, Any]) -> int:
+    return _number(job["array_job_id"]) or _number(job["job_id"])
+
+
+def _tasks(job: Mapping[str, Any]) -> Collection[int]:
+    """The array tasks that a row of the queue stands for: one, or those that still wait, in one row.
+
+    >>> list(_tasks({"array_task_string": "0,3-5%2", "array_task_id": None}))
+    [0, 3, 4, 5]
+    """
+    waiting = job.get("array_task_string") or ""
+    if not waiting:
+        return (_number(job.get("array_task_id")),)
+    spans = re.findall(r"(\d+)(?:-(\d+))?(?::(\d+))?", waiting.partition("%")[0])
+    return [task for a, b, step in spans for task in range(int(a), int(b or a) + 1, int(step or 1))]
+
+
+def _number(value: Any) -> int:
+    """A number as Slurm's JSON has it: plain to 22.05, an object with "number" since 23.02."""
+    if isinstance(value, dict):
+        value = value.get("number") if value.get("set", True) else None
+    return int(value or 0)
+
+
+def _word(job: Mapping[str, Any]) -> Word:
+    states = job["job_state"]
+    flags = states if isinstance(states, list) else [states]
+    return _word_of(*flags, reason=str(job.get("state_reason") or ""), nodes=str(job.get("nodes") or ""))
+
+
+def _word_of(*states: str, reason: str = "", nodes: str = "") -> Word:
+    """Slurm's states of a job in the words of an engine.
+
+    >>> _word_of("NODE_FAIL", nodes="n2").reason
+    'Slurm: the node failed (n2)'
+    """
+    names = {state.split()[0].upper() for state in states if state}
+    if reason == _NEVER:
+        return Word(Phase.WAITING, Cause.NEVER_STARTS, "Slurm: what it waits for has failed (DependencyNeverSatisfied)")
+    if names & _WAITING:
+        said = reason if reason not in ("", "None", "Priority", "Resources") else ""
+        return Word(Phase.WAITING, reason=f"Slurm: {said}" if said else "")
+    if names & _RUNNING:
+        return Word(Phase.RUNNING)
+    if "CANCELLED" in names:
+        return Word(Phase.GONE, is_cancelled=True, reason="Slurm: cancelled")
+    for name in names & set(_CAUSES):
+        cause, said = _CAUSES[name]
+        return Word(Phase.GONE, cause, f"Slurm: {said}{f' ({nodes})' if nodes else ''}")
+    return Word(Phase.GONE)
+
+
+def _ask(words: Sequence[str], **environment: str) -> subprocess.CompletedProcess[str]:
+    """Ask one of Slurm's commands; one that hangs has not answered."""
+    try:
+        return subprocess.run(
+            words,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=_SECONDS_TO_ANSWER,
+            env={**os.environ, **environment},
+        )
+    except subprocess.TimeoutExpired:
+        return subprocess.CompletedProcess(list(words), 1, "", f"{words[0]} has not answered in a minute")
+
+
+def _sentence(stderr: str) -> str:
+    """What a command of Slurm says is wrong, without its own name in front."""
+    lines = [line.partition("error: ")[2] or line for line in stderr.splitlines() if line.strip()]
+    return "; ".join(lines).rstrip(".") or "it did not say why"

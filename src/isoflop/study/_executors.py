@@ -1,0 +1,102 @@
+"""Which executor a study's runs go to, as its study.toml says: this machine, Slurm or Ray."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from isoflop.errors import UnknownName, UsageError
+from isoflop.executors import (
+    EngineExecutor,
+    LocalExecutor,
+    Manners,
+    SlurmSettings,
+    Unreachable,
+    open_batches,
+    slurm_executor,
+)
+from isoflop.executors.ray import RaySettings, ray_executor
+from isoflop.study._tables import settings
+
+LOCAL, SLURM, RAY = "local", "slurm", "ray"
+KINDS = (LOCAL, SLURM, RAY)
+
+
+@dataclass(frozen=True)
+class ExecutorPlan:
+    """Where runs are made, and how. None of it is part of what a run is: it may change between two calls.
+
+    ``processes`` is how many a run is spread over (``shard``: its weights too), ``runs_per_task`` how many runs one
+    task of an engine makes in turn; ``price_usd_per_hour`` is that of one process. ``poll_seconds`` pass between two
+    looks at the engine, and a job that it does not know is given up after ``patience_seconds`` without a word from its
+    node.
+    """
+
+    kind: str = LOCAL
+    processes: int = 1
+    shard: bool = False
+    runs_per_task: int = 1
+    price_usd_per_hour: float = 0.0
+    poll_seconds: float = 5.0
+    patience_seconds: float = 90.0
+    slurm: SlurmSettings = field(default_factory=SlurmSettings)
+    ray: RaySettings = field(default_factory=RaySettings)
+
+
+def read_executor(table: Mapping[str, Any], where: str) -> ExecutorPlan:
+    """``[executor]``, ``[slurm]`` and ``[ray]`` of a study.toml; UsageError where one of them cannot be read."""
+    own = dict(_table(table, "executor", where))
+    engines = {
+        SLURM: settings(SlurmSettings, _table(table, SLURM, where), f"{where}, [slurm]"),
+        RAY: settings(RaySettings, _table(table, RAY, where), f"{where}, [ray]"),
+    }
+    for key in engines:
+        if key in own:
+            raise UsageError(f"{where}: write [{key}] as a table of its own, not in [executor].")
+    plan = settings(ExecutorPlan, own, f"{where}, [executor]")
+    known_kind(plan.kind)
+    for key in ("processes", "runs_per_task"):
+        if getattr(plan, key) < 1:
+            raise UsageError(f"{where}, [executor]: {key} is {getattr(plan, key)}; give at least 1.")
+    return ExecutorPlan(**{**vars(plan), **engines})
+
+
+def known_kind(kind: str) -> str:
+    if kind not in KINDS:
+        raise UnknownName.among("executor", kind, KINDS)
+    return kind
+
+
+def executor_for(
+    plan: ExecutorPlan, folder: Path, workers: int, kind: str = "", *, observes: bool = False
+) -> LocalExecutor | EngineExecutor:
+    """The executor of a plan for the study in ``folder``, or that of another ``kind``."""
+    kind = known_kind(kind or plan.kind)
+    manners = Manners(plan.runs_per_task, plan.poll_seconds, plan.patience_seconds)
+    if kind == SLURM:
+        return slurm_executor(folder / SLURM, plan.slurm, manners, observes=observes)
+    if kind == RAY:
+        return ray_executor(folder / RAY, plan.ray, manners, observes=observes)
+    return LocalExecutor(workers)
+
+
+def observer(plan: ExecutorPlan, folder: Path) -> EngineExecutor | None:
+    """An executor that only looks at what an earlier client submitted; None where nothing was. An engine that cannot be
+    reached leaves what its nodes have put down."""
+    for kind in (SLURM, RAY):
+        if (folder / kind).is_dir() and open_batches(folder / kind):
+            try:
+                found = executor_for(plan, folder, 1, kind, observes=True)
+            except UsageError as error:
+                return EngineExecutor(Unreachable(kind, error), folder / kind, observes=True)
+            return found if isinstance(found, EngineExecutor) else None
+    return None
+
+
+def _table(table: Mapping[str, Any], key: str, where: str) -> Mapping[str, Any]:
+    value = table.get(key, {})
+    if not isinstance(value, dict):
+        raise UsageError(f"{where}: {key} is {value!r}, not a table; write it as [{key}].")
+    return value

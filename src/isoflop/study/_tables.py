@@ -1,0 +1,60 @@
+"""Tables of study.toml as frozen dataclasses: each key by its name and the type of its default."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import MISSING, Field, fields
+from typing import Any, TypeVar
+
+from isoflop.errors import UnknownName, UsageError
+
+_Settings = TypeVar("_Settings")
+
+
+def refuse_unknown(table: Mapping[str, Any], known: set[str], where: str) -> None:
+    for key in table:
+        if key not in known:
+            raise UsageError(f"{where}: {UnknownName.among('key', key, known)}")
+
+
+def settings(kind: type[_Settings], table: Mapping[str, Any], where: str) -> _Settings:
+    """The dataclass ``kind``, all of whose fields have defaults, with what the table says; UsageError for a key that
+    there is not, or a value of another type than the default's."""
+    known: dict[str, Field[Any]] = {field.name: field for field in fields(kind)}  # type: ignore[arg-type]
+    refuse_unknown(table, set(known), where)
+    return kind(**{key: _value(value, _default(known[key]), f"{where}: {key}") for key, value in table.items()})
+
+
+def unusual(row: Any) -> dict[str, Any]:
+    """The fields of a dataclass that differ from their defaults."""
+    return {
+        field.name: getattr(row, field.name) for field in fields(row) if getattr(row, field.name) != _default(field)
+    }
+
+
+def _default(field: Field[Any]) -> Any:
+    return field.default if field.default_factory is MISSING else field.default_factory()
+
+
+def _value(value: Any, default: Any, where: str) -> Any:
+    """``value`` as the default's type has it."""
+    if isinstance(default, bool):
+        if isinstance(value, bool):
+            return value
+        raise UsageError(f"{where} is {value!r}; give true or false.")
+    if isinstance(default, int | float):
+        whole = isinstance(default, int)
+        if isinstance(value, bool) or not isinstance(value, int if whole else int | float) or not 0 <= value < 1e18:
+            raise UsageError(f"{where} is {value!r}; give a {'whole ' if whole else ''}number from 0 up.")
+        return value if whole else float(value)
+    if isinstance(default, str):
+        if isinstance(value, str) and "\n" not in value:
+            return value
+        raise UsageError(f"{where} is {value!r}; give a word in quotes.")
+    if isinstance(default, tuple):
+        if isinstance(value, list) and all(isinstance(one, str) and "\n" not in one for one in value):
+            return tuple(value)
+        raise UsageError(f"{where} is {value!r}; give a list of lines in quotes.")
+    if isinstance(value, dict) and all(isinstance(one, str | int | float) for one in value.values()):
+        return value
+    raise UsageError(f'{where} is {value!r}; give a table, as in {{ NAME = "value" }}.')

@@ -1,0 +1,50 @@
+"""Real engines for the tests: a Slurm of two nodes on loopback, a Ray cluster of two nodes on this machine."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import sys
+import tempfile
+from collections.abc import Iterator
+from importlib.util import module_from_spec, spec_from_file_location
+from types import ModuleType
+from pathlib import Path
+
+import pytest
+
+
+def _neighbour(name: str) -> ModuleType:
+    """A module beside this file: tests are no package."""
+    spec = spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
+    module = sys.modules[name] = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def _free_ports() -> int:
+    """The first of some ports in a row that nobody listens at."""
+    for port in range(17000, 30000, 100):
+        with socket.socket() as one:
+            if one.connect_ex(("127.0.0.1", port)) and one.connect_ex(("127.0.0.1", port + 1)):
+                return port
+    raise AssertionError("no free port")
+
+
+@pytest.fixture(scope="session")
+def slurm_cluster() -> Iterator[object]:
+    slurm = _neighbour("slurm_cluster")
+    if why_not := slurm.why_not():
+        pytest.skip(why_not)
+    folder = Path(tempfile.mkdtemp(prefix="slurm-"))
+    cluster = slurm.SlurmCluster(folder, _free_ports())
+    cluster.start()
+    before = os.environ.get("SLURM_CONF")
+    os.environ["SLURM_CONF"] = str(cluster.conf)
+    yield cluster
+    cluster.stop()
+    os.environ.pop("SLURM_CONF")
+    if before:
+        os.environ["SLURM_CONF"] = before
+    shutil.rmtree(folder, ignore_errors=True)

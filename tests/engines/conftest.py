@@ -9,8 +9,8 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from importlib.util import module_from_spec, spec_from_file_location
-from types import ModuleType
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -48,3 +48,19 @@ def slurm_cluster() -> Iterator[object]:
     if before:
         os.environ["SLURM_CONF"] = before
     shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def ray_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[object]:
+    """Two nodes, the head with one processor and another with two; this process is a client of it."""
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    ray = pytest.importorskip("ray", reason="Ray is not installed (the extra ray)")
+    from ray.cluster_utils import Cluster
+
+    small = {"num_cpus": 1, "include_dashboard": False, "object_store_memory": 80_000_000}
+    cluster = Cluster(initialize_head=True, head_node_args=small)
+    cluster.add_node(num_cpus=2, object_store_memory=80_000_000)
+    ray.init(cluster.address, namespace="isoflop", log_to_driver=False)
+    yield cluster
+    ray.shutdown()
+    cluster.shutdown()

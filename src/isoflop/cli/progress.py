@@ -21,7 +21,8 @@ from isoflop.training.spec import RunSpec
 REFRESH_SECONDS = 0.5
 FAILURES = tuple(state for state in State if state.has_failed or state is State.DIVERGED)
 STYLES = {State.DONE: "green", State.RUNNING: "bold", **dict.fromkeys(FAILURES, "red")}
-WORTH_A_LOOK = (State.RUNNING, *FAILURES, State.STOPPED, State.CANCELLED, State.DONE, State.WAITING, State.PENDING)
+UNBEGUN = (State.WAITING, State.QUEUED, State.PENDING)
+WORTH_A_LOOK = (State.RUNNING, *FAILURES, State.STOPPED, State.CANCELLED, State.DONE, *UNBEGUN)
 """Which runs are shown first where a terminal has no room for all of them; every state is one of these."""
 LINES_BESIDE_RUNS = 4
 """Of a terminal's height: the header, the caption on two lines at worst, and the cursor's own line."""
@@ -62,7 +63,7 @@ class Lines:
     def _has_changed(self, state: RunState) -> bool:
         """Whether a run has begun or ended since it was last asked about."""
         before, self._seen[state.run_id] = self._seen.get(state.run_id), state.state
-        return before != state.state and not (before is None and state.state is State.PENDING)
+        return before != state.state and not (before is None and state.state in (State.PENDING, State.QUEUED))
 
 
 def _line(state: RunState) -> str:

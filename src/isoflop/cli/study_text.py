@@ -82,6 +82,12 @@ def _standing_as_text(now: Standing, *, runs: bool) -> str:
         f"{now.name}: {count_of(len(now.runs))}: {counts or 'none'}",
         f"{share:.0%} of {format_flops(now.flops_planned)} FLOPs{left}; the study {running}",
     ]
+    if now.engine:
+        lines.append(f"{count_of(now.in_engine)} with {now.engine}")
+    if now.executor.price_usd_per_hour:
+        to_go = now.usd(now.process_hours_left)
+        to_come = "" if to_go is None else f", about {format_usd(to_go)} to go"
+        lines.append(f"{format_usd(now.usd(now.process_hours) or 0.0)} so far{to_come}")
     bad = [run for run in now.runs if run.state.has_failed or run.state is State.DIVERGED or run.reason]
     if bad:
         lines += [

@@ -13,7 +13,6 @@ from isoflop.cli import study_text as text
 from isoflop.cli.arguments import cores
 from isoflop.cli.progress import watch as watch_runs
 from isoflop.errors import RunsFailed, UsageError
-from isoflop.executors import LocalExecutor
 from isoflop.hardware import Cluster, accelerator
 from isoflop.runs import write_study_table
 
@@ -55,17 +54,23 @@ def run(
     workers: Workers = None,
     only: Annotated[list[str] | None, typer.Option(help="Only this run; may be given again.")] = None,
     fail_fast: Annotated[bool, typer.Option("--fail-fast", help="Stop all at the first run that fails.")] = False,
+    executor: Annotated[str | None, typer.Option(help="local, slurm or ray, else as study.toml says.")] = None,
+    detach: Annotated[bool, typer.Option("--detach", help="Leave the runs with the engine and come back.")] = False,
     json: Json = False,
 ) -> None:
     """Train every run that has no result. The same command goes on after any interruption."""
     found = studies.open_study(study)
     plan, chosen = found.plan(), found.chosen(only) if only else None
     again = f"isoflop sweep retry {found.folder} clears them for another try"
-    manner = studies.Manner(retry=False, fail_fast=fail_fast, timeout_hours=plan.trainer.timeout_hours, again=again)
-    trainer, count = studies.trainer_of(plan.trainer), workers or cores()
+    limit = plan.trainer.timeout_hours
+    manner = studies.Manner(retry=False, fail_fast=fail_fast, detach=detach, timeout_hours=limit, again=again)
+    trainer, count = studies.trainer_of(plan.trainer, plan.executor), workers or cores()
     try:
-        with watch_runs(count) as progress, LocalExecutor(count) as executor:
-            studies.run_study(found, executor, runs=chosen, on_progress=progress, trainer=trainer, manner=manner)
+        with (
+            watch_runs(count) as progress,
+            studies.executor_for(plan.executor, found.folder, count, executor or "") as place,
+        ):
+            studies.run_study(found, place, runs=chosen, on_progress=progress, trainer=trainer, manner=manner)
     except RunsFailed:  # the others are there
         _say_standing(found, json=json)
         raise

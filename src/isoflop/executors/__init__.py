@@ -1,6 +1,6 @@
 """Where jobs run. An executor starts commands and says how they ended; it knows nothing of training."""
 
-from isoflop.executors._batch import open_batches
+from isoflop.executors._batch import STOPPED_CODE, open_batches
 from isoflop.executors._engine import Engine, EngineExecutor, Manners, Phase, Unreachable, Word
 from isoflop.executors._executor import ATTEMPT, Cause, Executor, Job, JobReport, Status
 from isoflop.executors._orphan import end_orphan, works_in
@@ -11,6 +11,7 @@ from isoflop.executors.slurm import Slurm, SlurmSettings, slurm_executor
 __all__ = [
     "ATTEMPT",
     "GRACE_SECONDS",
+    "STOPPED_CODE",
     "Cause",
     "Engine",
     "EngineExecutor",

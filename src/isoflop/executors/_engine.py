@@ -173,6 +173,10 @@ class EngineExecutor:
         batch, number = self._places[max(unsettled)]
         return batch.jobs[number]
 
+    def unsettled(self) -> tuple[Job, ...]:
+        """The jobs whose end nobody has put down yet."""
+        return tuple(batch.jobs[number] for key, (batch, number) in self._places.items() if key not in self._settled)
+
     def settle(self, job: Job) -> None:
         if job.key in self._places:
             batch, number = self._places[job.key]

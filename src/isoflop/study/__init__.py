@@ -11,6 +11,7 @@ This is the only place where design, recipe, executor and run folders meet.
 """
 
 from isoflop.study._designed import study_of_design
+from isoflop.study._executors import ExecutorPlan, executor_for
 from isoflop.study._folder import Study, create_study, open_study
 from isoflop.study._init import init_study, preview
 from isoflop.study._orders import cancel, retry
@@ -28,6 +29,7 @@ __all__ = [
     "STUDY",
     "Check",
     "CorpusPlan",
+    "ExecutorPlan",
     "Manner",
     "Preview",
     "Priced",
@@ -42,6 +44,7 @@ __all__ = [
     "TrainerPlan",
     "cancel",
     "create_study",
+    "executor_for",
     "init_study",
     "open_study",
     "own_trainer",

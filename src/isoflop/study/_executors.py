@@ -74,6 +74,8 @@ def executor_for(
 ) -> LocalExecutor | EngineExecutor:
     """The executor of a plan for the study in ``folder``, or that of another ``kind``."""
     kind = known_kind(kind or plan.kind)
+    if not observes:
+        _refuse_two(plan, folder, kind)
     manners = Manners(plan.runs_per_task, plan.poll_seconds, plan.patience_seconds)
     if kind == SLURM:
         return slurm_executor(folder / SLURM, plan.slurm, manners, observes=observes)
@@ -82,17 +84,31 @@ def executor_for(
     return LocalExecutor(workers)
 
 
-def observer(plan: ExecutorPlan, folder: Path) -> EngineExecutor | None:
-    """An executor that only looks at what an earlier client submitted; None where nothing was. An engine that cannot be
-    reached leaves what its nodes have put down."""
+def observer(plan: ExecutorPlan, folder: Path, besides: str = "") -> EngineExecutor | None:
+    """An executor that only looks at what an earlier client submitted, to another kind than ``besides``; None where
+    nothing was. An engine that cannot be reached leaves what its nodes have put down."""
     for kind in (SLURM, RAY):
-        if (folder / kind).is_dir() and open_batches(folder / kind):
+        if kind != besides and (folder / kind).is_dir() and open_batches(folder / kind):
             try:
                 found = executor_for(plan, folder, 1, kind, observes=True)
             except UsageError as error:
                 return EngineExecutor(Unreachable(kind, error), folder / kind, observes=True)
             return found if isinstance(found, EngineExecutor) else None
     return None
+
+
+def _refuse_two(plan: ExecutorPlan, folder: Path, kind: str) -> None:
+    """UsageError where another engine still has jobs of the study: a run would be made twice at a time."""
+    engine = observer(plan, folder, besides=kind)
+    if engine is None:
+        return
+    with engine:
+        left = sum(not engine.status(job).status.is_final for job in engine.unsettled())
+    if left:
+        raise UsageError(
+            f"{left} runs of {folder} are with {engine.name}: isoflop sweep run --executor {engine.name} goes on with "
+            "them, and isoflop sweep cancel ends them."
+        )
 
 
 def _table(table: Mapping[str, Any], key: str, where: str) -> Mapping[str, Any]:

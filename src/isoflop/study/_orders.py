@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from isoflop.attempts import newest_attempt
 from isoflop.errors import UsageError
 from isoflop.files import write_atomic
+from isoflop.study._executors import observer
 from isoflop.study._folder import Study
 from isoflop.study._lock import is_supervised, supervise
 from isoflop.study._states import CANCELLED, FAILURE, RESULT, RunState, State
@@ -17,7 +18,8 @@ from isoflop.study._states import CANCELLED, FAILURE, RESULT, RunState, State
 def cancel(study: Study, names: Sequence[str]) -> tuple[RunState, ...]:
     """Have the runs that are named, or all that have not ended, ended and left; the runs that this was said to.
 
-    A study that is being run sees the word within seconds, and stops the jobs after a checkpoint.
+    A study that is being run sees the word within seconds, and stops the jobs after a checkpoint. Jobs that are with an
+    engine are ended there, whether or not somebody watches them.
     """
     chosen = set(study.chosen(names)) if names else None
     ended = (State.DONE, State.DIVERGED, State.CANCELLED)
@@ -25,6 +27,11 @@ def cancel(study: Study, names: Sequence[str]) -> tuple[RunState, ...]:
     word = {"reason": "cancelled", "at": datetime.now(UTC).isoformat(timespec="seconds")}
     for state in told:
         write_atomic(study.run_folder(state.run_id) / CANCELLED, json.dumps(word) + "\n")
+    engine = observer(study.plan().executor, study.folder)
+    if engine is not None:
+        with engine:
+            for job in filter(None, (engine.earlier(state.run_id) for state in told)):
+                engine.cancel(job)
     return tuple(told)
 
 

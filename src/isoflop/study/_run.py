@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from isoflop.attempts import belongs, claim_attempt, newest_attempt
 from isoflop.errors import Interrupted, RunsFailed, UsageError
-from isoflop.executors import GRACE_SECONDS, Executor, Job, JobReport, Status, end_orphan
+from isoflop.executors import GRACE_SECONDS, STOPPED_CODE, Executor, Job, JobReport, Status, end_orphan
 from isoflop.files import write_atomic
 from isoflop.study._failure import failure_of
 from isoflop.study._folder import WRITES_AT_A_TIME, Study
@@ -24,8 +24,6 @@ _POLL_SECONDS = 0.1
 _POLL_SECONDS_OF_ENGINES = 1.0
 _SECONDS_BETWEEN_LOOKS = 2.0
 """How often the folders of all runs under way are searched for a word from ``isoflop sweep cancel``."""
-_STOPPED_CODE = 75
-"""EX_TEMPFAIL: the trainer was stopped after a checkpoint, and the next attempt goes on from there."""
 
 Progress = Callable[[tuple[RunState, ...]], None]
 
@@ -148,7 +146,9 @@ class _Watch:
         report = self._executor.status(job)
         if not report.status.is_final:
             self._jobs[job.id] = job
-        self._states[job.id] = self._state(job, report)
+        state = self._state(job, report)
+        queued = report.status is Status.QUEUED
+        self._states[job.id] = replace(state, state=State.QUEUED) if queued else state
 
     def left_behind(self) -> str:
         """What is said of jobs that stay with an engine."""
@@ -210,7 +210,7 @@ class _Watch:
                 job = self._job(spec)
                 self._jobs[run_id] = job
                 self._executor.submit(job)
-                self._set(run_id, State.PENDING)
+                self._set(run_id, State.QUEUED if self._executor.outlives_client else State.PENDING)
 
     def _is_ready(self, spec: RunSpec) -> bool | None:
         """Whether a run can start: None for not yet, False where its trunk has ended without coming there."""
@@ -281,7 +281,7 @@ class _Watch:
             if not lacking:
                 return
         timed_out = job.id in self._timed_out
-        ended = report.status in (Status.DONE, Status.FAILED) and report.exit_code != _STOPPED_CODE
+        ended = report.status in (Status.DONE, Status.FAILED) and report.exit_code != STOPPED_CODE
         if (ended or timed_out) and (self._trainer.is_own or not (job.folder / RESULT).exists()):
             limit = self._manner.timeout_hours if timed_out else None
             failure = failure_of(report, lacking, limit)

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from isoflop.accounting.flops import flops_per_token
+from isoflop.attempts import belongs
+from isoflop.executors import STOPPED_CODE, Executor, Status
+from isoflop.study._executors import ExecutorPlan, observer
+from isoflop.study._failure import failure_of
 from isoflop.study._folder import Study
 from isoflop.study._lock import is_supervised
 from isoflop.study._protocol import Check, protocol
@@ -29,12 +34,32 @@ class Standing:
     core_seconds_left: float | None
     is_running: bool
     checks: tuple[Check, ...]
+    executor: ExecutorPlan
+    engine: str = ""
+    """The engine that has jobs of the study, "" where none has."""
+    in_engine: int = 0
+    """How many."""
+
+    @property
+    def process_hours(self) -> float:
+        """What all runs have taken so far, over all processes of each."""
+        return sum(run.seconds for run in self.runs) * self.executor.processes / 3600
+
+    @property
+    def process_hours_left(self) -> float | None:
+        left = self.core_seconds_left
+        return None if left is None else left * self.executor.processes / 3600
 
     @property
     def counts(self) -> dict[State, int]:
         """Runs by state, in the order of the states."""
         seen = Counter(run.state for run in self.runs)
         return {state: seen[state] for state in State if seen[state]}
+
+    def usd(self, hours: float | None) -> float | None:
+        """What so many hours of a process cost; None where no price was given."""
+        price = self.executor.price_usd_per_hour
+        return None if hours is None or not price else hours * price
 
     def to_dict(self, *, runs: bool = False) -> dict[str, Any]:
         listed = {"runs": [_as_dict(run) for run in self.runs]} if runs else {}
@@ -49,6 +74,11 @@ class Standing:
             "flops": self.flops,
             "flops_planned": self.flops_planned,
             "core_seconds_left": self.core_seconds_left,
+            "process_hours": self.process_hours,
+            "process_hours_left": self.process_hours_left,
+            "cost_usd": self.usd(self.process_hours),
+            "cost_usd_left": self.usd(self.process_hours_left),
+            "engine": {"name": self.engine, "jobs": self.in_engine} if self.engine else None,
             "failed": [{"run_id": run.run_id, "state": str(run.state), "reason": run.reason} for run in failed],
             "checks": [{"code": check.code, "ok": check.ok, "message": check.message} for check in self.checks],
             **listed,
@@ -56,18 +86,45 @@ class Standing:
 
 
 def standing(study: Study) -> Standing:
-    """Read where every run of the study stands."""
-    runs = study.states()
+    """Read where every run of the study stands, from its folder, and from the engine that has jobs of it, if one
+    has."""
+    plan, runs = study.plan(), study.states()
+    with ExitStack() as stack:
+        engine = observer(plan.executor, study.folder)
+        if engine is not None:
+            stack.enter_context(engine)
+            runs = tuple(_as_the_engine_says(study, run, engine) for run in runs)
+        in_engine = sum(run.state in (State.RUNNING, State.QUEUED) for run in runs) if engine else 0
     return Standing(
         folder=study.folder,
-        name=study.plan().name,
+        name=plan.name,
         runs=runs,
         flops=sum(_flops_of_a_step(run.spec) * (run.step - _taken_over(run.spec, run.step)) for run in runs),
         flops_planned=sum(_flops_of_a_step(run.spec) * (run.steps - _taken_over(run.spec, run.steps)) for run in runs),
         core_seconds_left=time_left(runs, 1),
         is_running=is_supervised(study.folder),
         checks=protocol(runs),
+        executor=plan.executor,
+        engine=engine.name if engine and in_engine else "",
+        in_engine=in_engine,
     )
+
+
+def _as_the_engine_says(study: Study, run: RunState, engine: Executor) -> RunState:
+    """A run's state, where its job's end is not put down yet or it has not ended: what the next client will put
+    down."""
+    job = None if run.state.is_finished or run.state is State.CANCELLED else engine.earlier(run.run_id)
+    if job is None or not belongs(study.run_folder(run.run_id), job.attempt):
+        return run
+    report = engine.status(job)
+    if report.status is Status.QUEUED:
+        return replace(run, state=State.QUEUED, reason=report.reason)
+    if report.status is Status.RUNNING:
+        return replace(run, state=State.RUNNING)
+    if report.status is Status.FAILED and report.exit_code != STOPPED_CODE:
+        failure = failure_of(report, "", None)
+        return replace(run, state=State(failure["state"]), reason=failure["reason"])
+    return replace(run, reason=run.reason or report.reason)
 
 
 def _flops_of_a_step(spec: RunSpec) -> float:

@@ -36,6 +36,8 @@ class State(StrEnum):
 
     PENDING = "pending"
     """Nothing has been trained yet."""
+    QUEUED = "queued"
+    """With an engine, which has not begun it."""
     RUNNING = "running"
     DONE = "done"
     DIVERGED = "diverged"
@@ -64,7 +66,7 @@ class State(StrEnum):
     @property
     def goes_on(self) -> bool:
         """Whether a study that is run again sees to it without being asked to."""
-        return self in (State.PENDING, State.STOPPED, State.KILLED, State.WAITING, State.RUNNING)
+        return self in (State.PENDING, State.QUEUED, State.STOPPED, State.KILLED, State.WAITING, State.RUNNING)
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from isoflop.conventions import LossUnit
 from isoflop.errors import UnknownName, UsageError
 from isoflop.executors import ATTEMPT
 from isoflop.files import read_object, write_atomic
+from isoflop.study._executors import ExecutorPlan
 from isoflop.study._plan import TrainerPlan
 from isoflop.study._states import RESULT, is_bare
 from isoflop.training.spec import RunSpec
@@ -43,9 +44,14 @@ BUILT_IN = Trainer((sys.executable, "-m", "isoflop.training"))
 """isoflop's own trainer."""
 
 
-def trainer_of(plan: TrainerPlan) -> Trainer:
-    """The trainer that a study's plan asks for."""
-    return own_trainer(plan.command) if plan.command else BUILT_IN
+def trainer_of(plan: TrainerPlan, where: ExecutorPlan) -> Trainer:
+    """The trainer that a study's plan asks for; isoflop's own over several processes where a run is to be spread."""
+    if plan.command:
+        return own_trainer(plan.command)
+    if where.processes == 1:
+        return BUILT_IN
+    spread = ("--processes", str(where.processes), *(["--shard"] if where.shard else []))
+    return Trainer((sys.executable, "-m", "isoflop.training.launch", *spread))
 
 
 def own_trainer(command: Sequence[str]) -> Trainer:

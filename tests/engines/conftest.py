@@ -64,3 +64,21 @@ def ray_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[object]:
     yield cluster
     ray.shutdown()
     cluster.shutdown()
+
+
+@pytest.fixture(scope="session")
+def studies() -> ModuleType:
+    return _neighbour("studies")
+
+
+@pytest.fixture(scope="session")
+def undisturbed(studies: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A study of twelve small runs, made on this machine in peace."""
+    folder = tmp_path_factory.mktemp("undisturbed")
+    studies.write_text(folder / "text")
+    study = folder / "study"
+    study.mkdir()
+    (study / "study.toml").write_text(studies.STUDY)
+    studies.run_client("sweep", "init", study)
+    studies.run_client("sweep", "run", study)
+    return study

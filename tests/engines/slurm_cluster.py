@@ -100,6 +100,12 @@ class SlurmCluster:
             subprocess.run(["pkill", "-9", "-f", rf"slurmstepd.*\[{job_id}\."], check=False)
         self.run("scontrol", "update", f"nodename={name}", "state=down", "reason=crashed")
 
+    def revive(self, name: str) -> None:
+        """Have a crashed node serve again."""
+        if self.run("sinfo", "-h", "-n", name, "-o", "%T").strip().startswith("down"):
+            self.start_node(name)
+            self.run("scontrol", "update", f"nodename={name}", "state=resume")
+
     def release(self) -> None:
         """Begin at once what was requeued: Slurm holds it back for a while."""
         for job in self.run("squeue", "-h", "-t", "PD", "-o", "%i").split():

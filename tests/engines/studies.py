@@ -1,0 +1,98 @@
+"""Studies of small real runs for engines, and what must come out of them whatever happens on the way."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+CLOCKS = {"seconds", "tokens_per_second", "flops_per_second", "peak_memory_bytes", "finished_at", "attempt"}
+
+STUDY = """
+schema = "isoflop.study/1"
+name = "twelve"
+recipe = "small-bytes-v1"
+seeds = [0, 1, 2]
+[change]
+eval_windows = 32
+[corpus]
+source = "../text"
+[grid]
+budgets = [4e9, 8e9]
+widths = [8, 12]
+"""
+
+TRAINER = """
+import sys, time
+import isoflop.training.loop as loop
+from isoflop.training.run import Run
+from isoflop.training.__main__ import main
+loop.SECONDS_BETWEEN_CHECKPOINTS = 0.2
+advance = Run.advance
+def slowly(run):
+    time.sleep({seconds})
+    return advance(run)
+Run.advance = slowly
+sys.exit(main())
+"""
+"""isoflop's own trainer, slowed down so that there is time to disturb it: the same bits come out."""
+
+CLIENT = """
+import sys
+from pathlib import Path
+from isoflop.cli.main import main
+from isoflop.study import Trainer
+import isoflop.study, isoflop.cli.sweep
+isoflop.study.trainer_of = lambda plan, where: Trainer((sys.executable, "-c", {trainer!r}))
+main()
+"""
+"""``isoflop`` with that trainer."""
+
+
+def write_text(folder: Path) -> None:
+    """Two megabytes of words in no order, in 40 files."""
+    folder.mkdir()
+    source = random.Random(0)
+    words = ["".join(source.choices("etaoinshrdlu", k=source.randint(1, 9))) for _ in range(500)]
+    for i in range(40):
+        (folder / f"{i:02d}.txt").write_text(" ".join(source.choices(words, k=9000)))
+
+
+def client(*words: object, seconds_a_step: float = 0.0) -> subprocess.Popen[str]:
+    """``isoflop WORDS`` in a process of its own."""
+    code = CLIENT.format(trainer=TRAINER.format(seconds=seconds_a_step))
+    return subprocess.Popen(
+        [sys.executable, "-c", code, *map(str, words)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
+
+
+def run_client(*words: object, seconds_a_step: float = 0.0, expected: int = 0) -> str:
+    process = client(*words, seconds_a_step=seconds_a_step)
+    stdout, stderr = process.communicate(timeout=240)
+    assert process.returncode == expected, f"{words} ended with {process.returncode}: {stdout} {stderr}"
+    return stdout
+
+
+def outcome(study: Path) -> Mapping[str, tuple[dict[str, object], bytes]]:
+    """What each run came to: its result without the clocks, and its weights."""
+    found = {}
+    for path in sorted(study.glob("runs/*/result.json")):
+        result = {key: value for key, value in json.loads(path.read_text()).items() if key not in CLOCKS}
+        found[path.parent.name] = result, (path.parent / "weights.safetensors").read_bytes()
+    return found
+
+
+def attempts(study: Path) -> Mapping[str, list[dict[str, object]]]:
+    """What was put down of each attempt at each run."""
+    return {
+        folder.name: [json.loads(path.read_text()) for path in sorted((folder / "attempts").glob("*.json"))]
+        for folder in sorted(study.glob("runs/*"))
+    }

@@ -12,15 +12,17 @@ from pathlib import Path
 import pytest
 
 from isoflop.cli.main import run
-from isoflop.study import PLACEHOLDERS, CorpusPlan, RunPlan, State, StudyPlan, TrainerPlan
+from isoflop.executors import SlurmSettings
+from isoflop.executors.ray import RaySettings
+from isoflop.study import PLACEHOLDERS, CorpusPlan, ExecutorPlan, RunPlan, State, StudyPlan, TrainerPlan
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "sweeps.md").read_text(encoding="utf-8")
 
 
-def first_cells(head: str) -> list[str]:
+def first_cells(head: str, page: str = PAGE) -> list[str]:
     """The names in the first column of the table with that head, "or" and commas apart."""
-    (table,) = re.findall(rf"^\| {re.escape(head)} \|.*\n\|[-|]+\n((?:\|.*\n)+)", PAGE, flags=re.M)
+    (table,) = re.findall(rf"^\| {re.escape(head)} \|.*\n\|[-|]+\n((?:\|.*\n)+)", page, flags=re.M)
     cells = [row.split("|")[1] for row in table.splitlines()]
     return [name for cell in cells for name in re.findall(r"`([^`]+)`", cell)]
 
@@ -46,13 +48,22 @@ def test_tables_name_every_key() -> None:
     top = {name.strip("[]") for name in first_cells("key")}
     named = {"corpora.NAME": "corpora"}
     assert {named.get(name, name) for name in top} == {
-        "schema", "corpus", "grid", *(one.name for one in fields(StudyPlan))
+        "schema", "corpus", "grid", "slurm", "ray", *(one.name for one in fields(StudyPlan))
     }  # fmt: skip
     for head, plan in (("`[[runs]]`", RunPlan), ("`[trainer]`", TrainerPlan)):
         assert first_cells(head) == [one.name for one in fields(plan)] or set(first_cells(head)) == {
             one.name for one in fields(plan)
         }
     assert {"name", *first_cells("`[corpus]`")} >= {one.name for one in fields(CorpusPlan)}
+
+
+@pytest.mark.parametrize(
+    ("page", "head", "settings"),
+    [("slurm", "`[executor]`", ExecutorPlan), ("slurm", "`[slurm]`", SlurmSettings), ("ray", "`[ray]`", RaySettings)],
+)
+def test_tables_name_every_key_of_an_engine(page: str, head: str, settings: type) -> None:
+    text = (ROOT / "docs" / f"{page}.md").read_text(encoding="utf-8")
+    assert set(first_cells(head, text)) == {one.name for one in fields(settings)} - {"slurm", "ray"}
 
 
 def test_placeholders_and_states_are_those_of_the_code() -> None:

@@ -101,15 +101,9 @@ class SlurmCluster:
         self.run("scontrol", "update", f"nodename={name}", "state=down", "reason=crashed")
 
     def revive(self, name: str) -> None:
-        """Have a crashed node serve again."""
-        if self.run("sinfo", "-h", "-n", name, "-o", "%T").strip().startswith("down"):
-            self.start_node(name)
-            self.run("scontrol", "update", f"nodename={name}", "state=resume")
-
-    def release(self) -> None:
-        """Begin at once what was requeued: Slurm holds it back for a while."""
-        for job in self.run("squeue", "-h", "-t", "PD", "-o", "%i").split():
-            subprocess.run(["scontrol", "update", f"jobid={job}", "StartTime=now"], env=self.environment, check=False)
+        """Have a crashed node serve again: it registers, and is resumed unless that was enough."""
+        self.start_node(name)
+        subprocess.run(["scontrol", "update", f"nodename={name}", "state=resume"], env=self.environment, check=False)
 
     @property
     def environment(self) -> dict[str, str]:

@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 import os
 import random
+import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 CLOCKS = {"seconds", "tokens_per_second", "flops_per_second", "peak_memory_bytes", "finished_at", "attempt"}
 
@@ -28,18 +31,22 @@ widths = [8, 12]
 
 TRAINER = """
 import sys, time
+from pathlib import Path
 import isoflop.training.loop as loop
 from isoflop.training.run import Run
 from isoflop.training.__main__ import main
 loop.SECONDS_BETWEEN_CHECKPOINTS = 0.2
 advance = Run.advance
+first = sys.argv[sys.argv.index("--attempt") + 1] == "1"
+crawl = Path(sys.argv[1]).parent.parent / "crawl"
 def slowly(run):
-    time.sleep({seconds})
+    time.sleep(0.2 if first and crawl.exists() else {seconds})
     return advance(run)
 Run.advance = slowly
 sys.exit(main())
 """
-"""isoflop's own trainer, slowed down so that there is time to disturb it: the same bits come out."""
+"""isoflop's own trainer, slowed down so that there is time to disturb it: the same bits come out. While the study holds
+a file ``crawl``, first attempts go slower still."""
 
 CLIENT = """
 import sys
@@ -96,3 +103,24 @@ def attempts(study: Path) -> Mapping[str, list[dict[str, object]]]:
         folder.name: [json.loads(path.read_text()) for path in sorted((folder / "attempts").glob("*.json"))]
         for folder in sorted(study.glob("runs/*"))
     }
+
+
+def put_study(undisturbed: Path, folder: Path, tables: str) -> Path:
+    """The same study, made and not run, with an executor."""
+    shutil.copytree(undisturbed.parent, folder, ignore=shutil.ignore_patterns("slurm", "ray"))
+    study = folder / undisturbed.name
+    for run in study.glob("runs/*"):
+        for path in run.iterdir():
+            if path.name != "spec.json":
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+    with (study / "study.toml").open("a") as file:
+        file.write(tables)
+    return study
+
+
+def wait_for(condition: Any, patience_seconds: float = 60.0) -> Any:
+    deadline = time.monotonic() + patience_seconds
+    while not (found := condition()):
+        assert time.monotonic() < deadline, "what was waited for did not come"
+        time.sleep(0.05)
+    return found

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 import time
 from pathlib import Path
 from types import ModuleType
@@ -23,33 +22,12 @@ patience_seconds = 5
 """
 
 
-def put_study(undisturbed: Path, folder: Path, tables: str) -> Path:
-    """The same study, made and not run, with an executor."""
-    shutil.copytree(undisturbed.parent, folder, ignore=shutil.ignore_patterns("slurm", "ray"))
-    study = folder / undisturbed.name
-    for run in study.glob("runs/*"):
-        for path in run.iterdir():
-            if path.name != "spec.json":
-                shutil.rmtree(path) if path.is_dir() else path.unlink()
-    with (study / "study.toml").open("a") as file:
-        file.write(tables)
-    return study
-
-
-def wait_for(condition: Any, patience_seconds: float = 60.0) -> Any:
-    deadline = time.monotonic() + patience_seconds
-    while not (found := condition()):
-        assert time.monotonic() < deadline, "what was waited for did not come"
-        time.sleep(0.05)
-    return found
-
-
 def test_twelve_runs_through_a_killed_client_a_scancel_and_a_crashed_node(
     slurm_cluster: Any, undisturbed: Path, studies: ModuleType, tmp_path: Path
 ) -> None:
-    study = put_study(undisturbed, tmp_path / "disturbed", SLURM)
-    first = studies.client("sweep", "run", study, seconds_a_step=0.04)
-    wait_for(lambda: list(study.glob("slurm/*/submitted.json")) and list(study.glob("runs/*/metrics.jsonl")))
+    study = studies.put_study(undisturbed, tmp_path / "disturbed", SLURM)
+    first = studies.client("sweep", "run", study, seconds_a_step=0.02)
+    studies.wait_for(lambda: list(study.glob("slurm/*/submitted.json")) and list(study.glob("runs/*/metrics.jsonl")))
     first.kill()
     first.communicate()
     said = studies.run_client("sweep", "status", study)
@@ -57,17 +35,21 @@ def test_twelve_runs_through_a_killed_client_a_scancel_and_a_crashed_node(
 
     second = studies.client("sweep", "run", study)
     (batch,) = study.glob("slurm/*/submitted.json")
-    queue = wait_for(lambda: [row for row in running(slurm_cluster) if row[1] == "n1"])
+    queue = studies.wait_for(
+        lambda: [row for row in running(slurm_cluster) if row[1] == "n1" and begun(study, row[0]) < 0.4]
+    )
     slurm_cluster.run("scancel", queue[0][0])
-    lost = wait_for(lambda: [row for row in running(slurm_cluster) if row[1] == "n2" and begun(study, row[0]) < 0.4])
+    (study / "crawl").touch()  # what is left of the crashed node's runs shall still be at them when they begin again
+    lost = studies.wait_for(
+        lambda: [row for row in running(slurm_cluster) if row[1] == "n2" and begun(study, row[0]) < 0.4]
+    )
     slurm_cluster.kill_node("n2", *(row[2] for row in lost))
+    slurm_cluster.revive("n2")
     while second.poll() is None:
-        slurm_cluster.release()
         time.sleep(0.5)
-        if not list(study.glob("slurm/*/marks/*.2.started")):
-            continue
-        slurm_cluster.revive("n2")
-    stdout, stderr = second.communicate()
+        if list(study.glob("slurm/*/marks/*.2.started")):
+            (study / "crawl").unlink(missing_ok=True)
+    _, stderr = second.communicate()
     assert second.returncode == 4, stderr
     assert "1 of 12 runs failed" in stderr
     assert "Slurm: cancelled" in stderr
@@ -98,15 +80,10 @@ def test_a_time_limit_is_a_checkpoint_and_a_requeue(
     slurm_cluster: Any, undisturbed: Path, studies: ModuleType, tmp_path: Path
 ) -> None:
     limits = 'time = "1"\nwarn_seconds = 52\n'
-    study = put_study(undisturbed, tmp_path / "limited", SLURM + limits)
+    study = studies.put_study(undisturbed, tmp_path / "limited", SLURM + limits)
     name = sorted(path.name for path in study.glob("runs/b8e09-d008-s0-*"))[0]
     process = studies.client("sweep", "run", study, "--only", name, seconds_a_step=0.04)
-    wait_for(lambda: list(study.glob("slurm/*/marks/0.1.ended")), 90)
-
-    while process.poll() is None:
-        slurm_cluster.release()
-        time.sleep(0.5)
-    stdout, stderr = process.communicate()
+    stdout, stderr = process.communicate(timeout=240)
     assert process.returncode == 0, stdout + stderr
     assert studies.outcome(study)[name] == studies.outcome(undisturbed)[name]
     assert [row.get("restart_of") for row in studies.attempts(study)[name]][:2] == [None, 1]

@@ -77,10 +77,12 @@ def _standing_as_text(now: Standing, *, runs: bool) -> str:
     counts = ", ".join(f"{count} {str(state).replace('_', ' ')}" for state, count in now.counts.items())
     share = now.flops / now.flops_planned if now.flops_planned else 0.0
     left = "" if not now.core_seconds_left else f", about {duration(now.core_seconds_left)} of one core left"
-    running = "is running" if now.is_running else "is not running"
+    running = "the study is running" if now.is_running else "the study is not running"
+    if now.engine and not now.is_running:
+        running = "nobody watches the study"
     lines = [
         f"{now.name}: {count_of(len(now.runs))}: {counts or 'none'}",
-        f"{share:.0%} of {format_flops(now.flops_planned)} FLOPs{left}; the study {running}",
+        f"{share:.0%} of {format_flops(now.flops_planned)} FLOPs{left}; {running}",
     ]
     if now.engine:
         lines.append(f"{count_of(now.in_engine)} with {now.engine}")

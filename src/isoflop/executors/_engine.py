@@ -279,11 +279,12 @@ class EngineExecutor:
             return JobReport(Status.RUNNING if begun else Status.QUEUED, reason=word.reason)
         if word.is_cancelled:
             return JobReport(Status.CANCELLED, reason=word.reason)
-        if ended is not None:
-            return replace(_report_of(ended, word), cause=word.cause, reason=word.reason)
+        # An engine that is about to begin the task again may call it ended for a moment.
         unheard = time.monotonic() - self._unheard_since.setdefault(key, time.monotonic())
         if word.cause is None and unheard < self._manners.patience_seconds:
             return self._reports[key]
+        if ended is not None:
+            return replace(_report_of(ended, word), cause=word.cause, reason=word.reason)
         lost = f"{self.name} knows nothing of it, and it has left no word of how it ended"
         return JobReport(Status.FAILED, cause=word.cause or Cause.NODE_LOST, reason=word.reason or lost)
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -17,6 +17,7 @@ import pytest
 from isoflop.errors import RunsFailed, UsageError
 from isoflop.executors import LocalExecutor
 from isoflop.study import RunState, State, Study, Trainer, predicted_seconds, run_study, time_left
+from isoflop.study._lock import LEASE_SECONDS, is_supervised, supervise
 from isoflop.study._states import SECONDS_BESIDE_STEPS
 from isoflop.training.spec import RunSpec
 
@@ -238,11 +239,45 @@ def test_jobs_do_not_inherit_the_lock(make_study: MakeStudy, specs: Specs, fake_
     sleepers = [int(path.read_text()) for path in study.runs_folder.glob("*/stdout.log") if path.read_text()]
     try:
         assert any(map(alive, sleepers))
-        with (study.folder / "study.lock").open("a") as file:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        with supervise(study.folder):
+            pass
     finally:
         for pid in sleepers:
             os.kill(pid, signal.SIGKILL)
+
+
+def test_the_lock_of_another_hosts_process_is_judged_by_its_age(tmp_path: Path) -> None:
+    """As on a network file system, whose server stamps files: no lock of the system's is asked for."""
+    lock = tmp_path / "study.lock"
+    lock.write_text(json.dumps({"host": "elsewhere", "pid": 7, "born": "1", "token": "t"}))
+    assert is_supervised(tmp_path)
+    with pytest.raises(UsageError, match="process 7 on elsewhere is already running the study"), supervise(tmp_path):
+        pass
+    long_ago = time.time() - LEASE_SECONDS - 1
+    os.utime(lock, (long_ago, long_ago))
+    assert not is_supervised(tmp_path)
+    with supervise(tmp_path):
+        assert is_supervised(tmp_path)
+        assert json.loads(lock.read_text())["pid"] == os.getpid()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_many_at_once_take_over_a_dead_ones_lock_and_one_has_it(tmp_path: Path) -> None:
+    code = (
+        "import sys, time; from pathlib import Path; from isoflop.study._lock import supervise\n"
+        "from isoflop.errors import UsageError\n"
+        "folder = Path(sys.argv[1])\n"
+        "while not (folder / 'go').exists(): time.sleep(0.001)\n"
+        "try:\n"
+        "    with supervise(folder): print('mine', flush=True); time.sleep(1.5)\n"
+        "except UsageError: pass\n"
+    )
+    (tmp_path / "study.lock").write_text(json.dumps({"host": socket.gethostname(), "pid": 1, "born": "", "token": "t"}))
+    words = [sys.executable, "-c", code, str(tmp_path)]
+    contenders = [subprocess.Popen(words, stdout=subprocess.PIPE, text=True) for _ in range(6)]
+    time.sleep(1.0)
+    (tmp_path / "go").touch()
+    assert "".join(one.communicate(timeout=30)[0] for one in contenders) == "mine\n"
 
 
 def test_time_left_scales_the_prediction_by_what_was_seen(specs: Specs) -> None:

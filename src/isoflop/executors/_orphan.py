@@ -16,17 +16,17 @@ _POLL_SECONDS = 0.02
 
 def note_process(folder: Path, pid: int) -> None:
     """Write down which process works in the folder; its time of birth tells it from a later one of the same number."""
-    (folder / NOTE).write_text(json.dumps({"pid": pid, "born": _birth(pid), "host": socket.gethostname()}))
+    (folder / NOTE).write_text(json.dumps({"pid": pid, "born": birth(pid), "host": socket.gethostname()}))
 
 
 def end_orphan(folder: Path, grace_seconds: float) -> None:
     """End the process that the folder's note names, if it still lives: SIGTERM, and SIGKILL after the grace."""
     pid, born = _noted(folder)
-    if not born or _birth(pid) != born:
+    if not born or birth(pid) != born:
         return
     deadline = time.monotonic() + grace_seconds
     _signal(pid, signal.SIGTERM)
-    while _birth(pid) == born:
+    while birth(pid) == born:
         if time.monotonic() > deadline:
             _signal(pid, signal.SIGKILL)
             deadline += grace_seconds
@@ -36,7 +36,7 @@ def end_orphan(folder: Path, grace_seconds: float) -> None:
 def works_in(folder: Path) -> bool:
     """Whether the process that was last started in the folder still works there."""
     pid, born = _noted(folder)
-    return bool(born) and _birth(pid) == born
+    return bool(born) and birth(pid) == born
 
 
 def _noted(folder: Path) -> tuple[int, str]:
@@ -48,7 +48,7 @@ def _noted(folder: Path) -> tuple[int, str]:
         return 0, ""  # none was started here, or a kill cut the note short and kept the job from starting
 
 
-def _birth(pid: int) -> str:
+def birth(pid: int) -> str:
     """When the process was born, in the system's own terms; "" where it lives no more, a zombie counted as dead."""
     try:
         # Behind the name, which may hold anything, in brackets: the state is field 3 of proc(5), the birth field 22.

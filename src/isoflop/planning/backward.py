@@ -242,7 +242,7 @@ class ValleySection:
     name = "valley"
 
     def to_dict(self) -> dict[str, Any]:
-        return {"law": self.law, **self.valley.to_dict()}
+        return {"law": self.law, **self.valley.to_dict(self.level)}
 
     def sheet(self) -> Sheet:
         v = self.valley

@@ -14,7 +14,7 @@ from isoflop.planning.architecture import architectures
 from isoflop.planning.optimum import optimum, optimum_draws
 from isoflop.planning.result import Span
 from isoflop.planning.search import FloatArray, root
-from isoflop.planning.surface import FlopsPerToken, plain
+from isoflop.planning.surface import FlopsPerToken, plain, spread
 from isoflop.planning.text import Sheet
 from isoflop.quantities import format_interval, format_si
 
@@ -133,13 +133,8 @@ def exact_split(law: Law, flops: float, kind: str, vocab: int, context: int, lev
     True
     """
     shape, cost = cost_of_kind(law, flops, kind, vocab, context)
-    best, drawn, plainly = optimum(law, flops, cost), optimum_draws(law, flops, cost), law.optimum(flops)
-    spans = None
-    if drawn is not None:
-        edges = [(1 - level) / 2, (1 + level) / 2]
-        columns = {"params": drawn.params, "tokens": drawn.tokens, "loss": drawn.loss}
-        quantiles = {name: np.quantile(column[np.isfinite(drawn.loss)], edges) for name, column in columns.items()}
-        spans = {name: (float(low), float(high)) for name, (low, high) in quantiles.items()}
+    best, drawn, plainly = optimum(law, flops, cost), optimum_draws(law, flops, cost), optimum(law, flops)
+    spans = None if drawn is None else {name: spread(column, level) for name, column in vars(drawn).items()}
     return ExactSection(
         law=law.id,
         shape=shape,

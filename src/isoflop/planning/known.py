@@ -13,10 +13,11 @@ import numpy as np
 from isoflop.accounting import Shape, count_params, flops_per_token, preset
 from isoflop.hardware import accelerator, implied_utilisation
 from isoflop.laws import Law
+from isoflop.planning.optimum import optimum
 from isoflop.planning.questions import optimum_of_loss
 from isoflop.planning.recount import active
 from isoflop.planning.surface import view
-from isoflop.planning.text import Sheet
+from isoflop.planning.text import Sheet, format_ratio
 from isoflop.quantities import format_flops, format_si
 
 
@@ -131,7 +132,7 @@ def place(law: Law) -> tuple[Placed, ...]:
     N = np.array([float(active(one.shape, law.conventions.params)) for one in networks])
     D = np.array([one.tokens for one in networks])
     C = 6 * N * D
-    best, loss = law.optimum(C), law.predict(N, D)
+    best, loss = optimum(law, C), law.predict(N, D)
     enough = optimum_of_loss(view(law), loss)[0]
     ratio = (D / N) / (best.tokens / best.params)
     columns = zip(networks, best.params, ratio, loss, 1 - enough / C, strict=True)
@@ -171,7 +172,7 @@ def _cells(one: Placed) -> tuple[str, ...]:
         known.id + mark,
         format_si(known.params),
         format_si(known.tokens),
-        f"{known.tokens / known.params:.1f}",
+        format_ratio(known.tokens / known.params),
         format_flops(known.flops),
         f"{one.ratio_over_optimal:.2g}",
         f"{one.wasted:.0%}",

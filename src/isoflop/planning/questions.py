@@ -21,6 +21,7 @@ FloatArray = NDArray[np.float64]
 
 LOG_LEAST, LOG_MOST = 3.0, 230.0
 """ln of the least compute, and of the most of anything (1e100), that a search looks at."""
+REACHED = 1e-9
 
 
 @dataclass(frozen=True)
@@ -70,10 +71,18 @@ def refuse_unreachable(law: Law, loss: ArrayLike) -> None:
 
 
 def optimum_of_loss(seen: View, loss: FloatArray) -> tuple[FloatArray, Optimum]:
-    """The least compute of a loss, and the split there; NaN where it is not reached."""
-    log_C = root(lambda log_C: seen.best(np.exp(log_C)).loss - loss, np.full(loss.shape, LOG_LEAST), LOG_MOST)
-    C = np.exp(log_C)
-    return C, seen.best(C)
+    """The least compute of a loss, and the split there; NaN where it is not reached.
+
+    Where the law has no best split, as on a plateau at tiny budgets, the loss counts as too high.
+    """
+
+    def above(log_C: FloatArray) -> FloatArray:
+        return np.nan_to_num(seen.best(np.exp(log_C)).loss, nan=np.inf) - loss
+
+    C = np.exp(root(above, np.full(loss.shape, LOG_LEAST), LOG_MOST))
+    best = seen.best(C)
+    reached = np.abs(best.loss - loss) <= REACHED * np.abs(loss)  # and is not the edge of a plateau
+    return np.where(reached, C, np.nan), best
 
 
 def flops_for_loss(law: Law, loss: ArrayLike, flops_per_token: FlopsPerToken | None = None) -> Estimate:

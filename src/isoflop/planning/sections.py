@@ -17,6 +17,7 @@ from isoflop.planning.data_limited import data_limited
 from isoflop.planning.exact import exact_split
 from isoflop.planning.known import KnownSection, place
 from isoflop.planning.lifecycle import Demand, lifecycle
+from isoflop.planning.optimum import optimum
 from isoflop.planning.precision import precision
 from isoflop.planning.result import Section
 from isoflop.planning.strategies import strategies
@@ -93,7 +94,7 @@ def _further(law: Law, flops: float, asked: Asked, level: float) -> list[Section
         sections.append(lifecycle(law, flops, asked.demand, level=level))
     if asked.unique_tokens is not None:
         sections.append(data_limited(law, flops, asked.unique_tokens, level=level))
-    best = law.optimum(flops)
+    best = optimum(law, flops)
     if asked.training_bits is not None or asked.post_bits is not None:
         bits = {"training_bits": asked.training_bits, "post_bits": asked.post_bits}
         sections.append(precision(float(best.params), float(best.tokens), **bits))

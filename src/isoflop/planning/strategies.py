@@ -108,7 +108,7 @@ def rules(law: Law) -> dict[str, Rule]:
         return lambda flops: np.sqrt(flops / (6 * ratio))
 
     return {
-        f"optimum of {law.id}": lambda flops: law.optimum(flops).params,
+        f"optimum of {law.id}": lambda flops: view(law).best(flops).params,
         "20 tokens a parameter": at_ratio(20.0),
         "Kaplan et al. 2020": lambda flops: kaplan.optimum(flops).params,
         f"{OVERTRAINED:g} tokens a parameter": at_ratio(OVERTRAINED),
@@ -137,8 +137,13 @@ def _compared(name: str, rule: Rule, seen: View, flops: float, target: float, de
 
     here = np.asarray(flops, float)
     N = float(rule(here))
+
     # The optimum touches the target at C itself, which a search for a change of sign may miss by rounding.
-    needed = float(np.exp(root(lambda at: loss(np.exp(at)) - target * (1 + 1e-15), np.asarray(LOG_LEAST), LOG_MOST)))
+    # Where there is no optimum, as on a plateau at tiny budgets, the loss counts as too high.
+    def above(at: FloatArray) -> FloatArray:
+        return np.nan_to_num(loss(np.exp(at)), nan=np.inf) - target * (1 + 1e-15)
+
+    needed = float(np.exp(root(above, np.asarray(LOG_LEAST), LOG_MOST)))
     params = float(rule(np.asarray(needed))) if np.isfinite(needed) else np.inf
     costs = tuple(needed + 2 * params * demand if np.isfinite(needed) else np.inf for demand in demands)
     needed = needed if np.isfinite(needed) else np.inf

@@ -130,7 +130,7 @@ def test_more_demand_is_a_smaller_network():
 
 
 def test_slow_decoding_and_samples_multiply_the_demand():
-    demand = Demand(1e12, 1e11, samples=4, training_mfu=0.4, prefill_mfu=0.4, decode_mfu=0.02, price_ratio=2)
+    demand = Demand(1e12, 1e11, samples=4, training_mfu=0.4, prefill_mfu=0.4, decode_mfu=0.02, prefill_price=2, decode_price=2)
     assert demand.equivalent_tokens == pytest.approx(2 * (1e12 + 4e11 * 20))
     with pytest.raises(UsageError, match="not a share"):
         Demand(1e12, decode_mfu=1.2)

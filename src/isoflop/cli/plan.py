@@ -38,7 +38,7 @@ def plan(
     exact_flops: Annotated[bool, typer.Option("--exact-flops", help="Split again with exact FLOPs a token.")] = False,
     inference_tokens: Annotated[Text, typer.Option(help="Tokens read while serving: the lifecycle.")] = None,
     generated_tokens: Annotated[Text, typer.Option(help="Tokens generated while serving.")] = None,
-    serving: Annotated[Text, typer.Option(help='As "samples=8 train=0.4 read=0.4 write=0.02 price=1.5".')] = None,
+    serving: Annotated[Text, typer.Option(help='As "samples=8 train=0.4 read=0.4 write=0.02 price_write=2".')] = None,
     unique_tokens: Annotated[Text, typer.Option(help="Tokens that there are, as in 300B: epochs.")] = None,
     training_bits: Annotated[Number, typer.Option(help="Bits in training (Kumar et al.).")] = None,
     post_bits: Annotated[Number, typer.Option(help="Bits that weights are quantised to afterwards.")] = None,

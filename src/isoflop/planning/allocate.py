@@ -71,7 +71,7 @@ def _spent(law: Law, budget: str | float | None, asked: Asked, level: float) -> 
         return read_budget(budget), ()
     if budget is not None:
         raise UsageError("a budget and a target loss are two ends of one question; leave one out.")
-    found = target(law, asked.target_loss, asked.params, asked.tokens, level)
+    found = target(law, asked.target_loss, asked.params, asked.tokens, asked.tokens_per_param, level)
     taken = budget_of(found)
     return Budget(taken.value, taken.reading), (found,)
 

@@ -14,7 +14,7 @@ from isoflop.planning.architecture import architectures
 from isoflop.planning.optimum import optimum, optimum_draws
 from isoflop.planning.result import Span
 from isoflop.planning.search import FloatArray, root
-from isoflop.planning.surface import FlopsPerToken, plain, spread
+from isoflop.planning.surface import Estimate, FlopsPerToken, of_form, plain, spread
 from isoflop.planning.text import Sheet
 from isoflop.quantities import format_interval, format_si
 
@@ -109,7 +109,7 @@ class ExactSection:
             lines.append((f"  {self.level:.0%} interval", *counts, format_interval(*self.intervals["loss"])))
         note = (
             f"A token costs {self.cost_ratio:.3f} times 6 N here; the split above, which counts 6 N, would spend "
-            f"{self.overspent:+.1%} of the budget more. The intervals hold noise alone."
+            f"{self.overspent:+.1%} of the budget more."
         )
         s = self.shape
         title = (
@@ -135,6 +135,9 @@ def exact_split(law: Law, flops: float, kind: str, vocab: int, context: int, lev
     shape, cost = cost_of_kind(law, flops, kind, vocab, context)
     best, drawn, plainly = optimum(law, flops, cost), optimum_draws(law, flops, cost), optimum(law, flops)
     spans = None if drawn is None else {name: spread(column, level) for name, column in vars(drawn).items()}
+    if spans is not None and drawn is not None:
+        low, high = Estimate(best.loss, drawn.loss, of_form(law, flops)).interval(level) or spans["loss"]
+        spans["loss"] = float(low), float(high)
     return ExactSection(
         law=law.id,
         shape=shape,

@@ -126,21 +126,33 @@ def view(law: Law, flops_per_token: FlopsPerToken | None = None) -> View:
     return _view(law, {name: np.asarray(law.coefficients[name], float) for name in law.family.names}, flops_per_token)
 
 
-def drawn_view(law: Law, questions_ndim: int, flops_per_token: FlopsPerToken | None = None) -> View | None:
+def drawn_view(
+    law: Law, questions_ndim: int, flops_per_token: FlopsPerToken | None = None, *, searched: bool = False
+) -> View | None:
     """The law under every draw, for arrays of shape (draws, ...questions) with that many axes of questions."""
     if law.draws is None:
         return None
     tail, size = (1,) * questions_ndim, len(law.draws[law.family.names[0]])
-    every = 1 if law.has_optimum else -(-size // SEARCHED_DRAWS)
+    every = 1 if law.has_optimum and not searched else -(-size // SEARCHED_DRAWS)
     return _view(law, {name: law.draws[name][::every].reshape(-1, *tail) for name in law.family.names}, flops_per_token)
 
 
 def ask(law: Law, question: Callable[[View], FloatArray], questions_ndim: int) -> Estimate:
     """The answer of the point estimate and of each draw; what a draw cannot answer (NaN) is infinite."""
-    drawn = drawn_view(law, questions_ndim)
+    return ask_all(law, lambda seen: (question(seen),), questions_ndim)[0]
+
+
+def ask_all(
+    law: Law, question: Callable[[View], tuple[FloatArray, ...]], questions_ndim: int, *, searched: bool = False
+) -> tuple[Estimate, ...]:
+    """The same where one search answers several questions; ``searched`` asks the draws that a search carries."""
+    drawn = drawn_view(law, questions_ndim, searched=searched)
     with np.errstate(all="ignore"):
-        draws = None if drawn is None else np.nan_to_num(question(drawn), nan=np.inf, posinf=np.inf)
-        return Estimate(np.asarray(question(view(law))), draws)
+        values = question(view(law))
+        if drawn is None:
+            return tuple(Estimate(np.asarray(value)) for value in values)
+        draws = (np.nan_to_num(one, nan=np.inf, posinf=np.inf) for one in question(drawn))
+        return tuple(Estimate(np.asarray(value), one) for value, one in zip(values, draws, strict=True))
 
 
 def of_form(law: Law, flops: ArrayLike) -> Callable[[float], FloatArray] | None:

@@ -73,6 +73,5 @@ def plan(
         measured=None if measured is None else read_measured(measured),
         show=frozenset(map(str, show or ())),
     )
-    named = [named_law(one, family) for one in law or DEFAULT_LAWS]
-    answer = plan_budget(named, budget, level=level, asked=asked)
+    answer = plan_budget([named_law(one, family) for one in law or DEFAULT_LAWS], budget, level=level, asked=asked)
     typer.echo(answer.to_json() if json else str(answer))

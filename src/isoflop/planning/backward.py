@@ -157,7 +157,7 @@ def fixed(
         raise UsageError(f"{held[0]:g} cannot be held: give a positive number.")
     N = params if params is not None else flops / (6 * tokens) if tokens is not None else (flops / (6 * held[0])) ** 0.5
     D = flops / (6 * N)
-    refuse_unbuildable(law, flops, N, D, of="that split")
+    refuse_unbuildable(law, flops, N, D, held=True)
     loss = Estimate(law.predict(N, D), law.predict_draws(N, D), of_form(law, flops))
     enough = float(optimum_of_loss(view(law), np.asarray(loss.value))[0])
     if not np.isfinite(enough):

@@ -90,7 +90,15 @@ def limited(law: Law, seen: View, unique_tokens: float, flops: float, decay: Dec
         log_D = root(lambda log_D: loss(params, np.exp(log_D)) - target, np.zeros(()), high)
         return np.nan_to_num(np.exp(log_D), nan=np.inf)
 
-    return View(loss, lambda C: best_split(loss, C), tokens)
+    def best(budget: FloatArray) -> Optimum:
+        """The split without repeats apart: a penalty may be so steep there that a search steps over it."""
+        found, once = best_split(loss, budget), np.asarray(budget / (6 * U))
+        whole = loss(once, U)
+        better = whole < found.loss
+        columns = ((found.params, once), (found.tokens, U), (found.loss, whole))
+        return Optimum(*(np.where(better, there, here) for here, there in columns))
+
+    return View(loss, best, tokens)
 
 
 def _fed(seen: View, flops: float) -> Callable[[FloatArray], FloatArray]:

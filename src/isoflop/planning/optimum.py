@@ -45,13 +45,14 @@ def numeric_optimum(law: Law, flops: ArrayLike, flops_per_token: FlopsPerToken =
     return _found(law, best_split(view(law).loss, flops, flops_per_token))
 
 
-def refuse_unbuildable(law: Law, flops: float, params: float, tokens: float, of: str = "") -> None:
-    """UsageError for N or D that nobody could count: less than one, or more than LARGEST."""
+def refuse_unbuildable(law: Law, flops: float, params: float, tokens: float, *, held: bool = False) -> None:
+    """UsageError for N or D that nobody could count: less than one, or more than LARGEST; ``held`` not by the law."""
     if 1 <= params <= LARGEST and 1 <= tokens <= LARGEST:
         return
+    other = "hold another split" if held else f"take a {'smaller' if params * tokens > 1e12 else 'larger'} budget"
     raise UsageError(
-        f"{params:.3g} parameters on {tokens:.3g} tokens are no run that anybody could make; {of or 'it'} is what "
-        f"{flops:.3g} FLOPs come to under the law {law.id}: take a {'smaller' if flops > 1e12 else 'larger'} budget."
+        f"{flops:.3g} FLOPs are {params:.3g} parameters on {tokens:.3g} tokens "
+        f"{'as held' if held else f'under the law {law.id}'}, a run that nobody could make; {other}."
     )
 
 

@@ -49,7 +49,7 @@ def test_the_formula_of_the_palm_paper() -> None:
 
 
 def test_kaplans_attention_is_as_wide_as_the_queries_are():
-    """DeepSeek-V3: 61 layers, 128 heads of 128 and 64 rotary numbers, against 4,096 positions."""
+    """DeepSeek-V3: 61 layers, 128 heads of 128 and 64 rotary numbers, against 4,096 positions more."""
     shape = preset("deepseek-v3")
-    without, with_attention = (flops_per_token(shape, context).kaplan for context in (0, 4096))
+    without, with_attention = (flops_per_token(shape, context).kaplan for context in (4096, 8192))
     assert with_attention - without == pytest.approx(6 * 61 * 4096 * 128 * 192)

@@ -223,8 +223,7 @@ def _conventions_notes(rows: Sequence[PlanRow]) -> tuple[str, ...]:
     if converted := [row.law for row in rows if row.params_converted is not None]:
         warnings.append(
             f"N of {', '.join(converted)} counted as {first.law} counts it: N_T = N_E + 47,491 N_E^(1/3), networks "
-            "with a "
-            "vocabulary of 32,000 (Pearce & Song 2024)."
+            "with a vocabulary of 32,000 (Pearce & Song 2024)."
         )
     return (_say(first.conventions), *warnings)
 

@@ -238,8 +238,7 @@ class Measured:
         run = f"{format_si(self.params)} parameters on {format_si(self.tokens)} tokens, loss {self.loss:g}"
         note = (
             f"The law missed that run by {self.residual:+.3f}. Added, the miss is the text's or the tokenizer's and "
-            "stays; as "
-            "a factor, the whole loss is off. One run cannot tell them apart: fit your own law (isoflop fit)."
+            "stays; as a factor, the whole loss is off. One run cannot tell them apart: fit your own law (isoflop fit)."
         )
         return Sheet(f"The loss at N* and D*, from a run of yours ({run})", (), lines, (note,))
 

@@ -108,7 +108,7 @@ class ExactSection:
             counts = [f"[{', '.join(map(format_si, self.intervals[name]))}]" for name in ("params", "tokens")]
             lines.append((f"  {self.level:.0%} interval", *counts, format_interval(*self.intervals["loss"])))
         note = (
-            f"A token costs {self.cost_ratio:.3f} times 6 N here; the split above, which counts 6 N, would spend "
+            f"A token costs {self.cost_ratio:.3f} times 6 N here; the law's split, which counts 6 N, would spend "
             f"{self.overspent:+.1%} of the budget more."
         )
         s = self.shape

@@ -156,11 +156,10 @@ class KnownSection:
         lines = tuple(_cells(one) for one in self.placed)
         notes = (
             "C is 6 N D with active parameters; x optimal is D/N over that of the law's optimum at that C; wasted is "
-            "the share "
-            "of C that the optimum would not have needed for the loss. Overtraining is wasted on training and saved "
-            "on serving.",
-            "MFU is 6 N D over the reported device-hours at the dense bf16 peak. ? is remembered, not read in a "
-            "source.",
+            "the share of C that the optimum would not have needed for the loss. Overtraining is wasted on training "
+            "and saved on serving.",
+            "MFU is 6 N D over the reported device-hours at the dense bf16 peak. ? is remembered, not read in "
+            "a source.",
         )
         return Sheet(f"Known networks under {self.law}", header, lines, notes)
 

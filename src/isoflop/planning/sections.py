@@ -41,7 +41,7 @@ class Asked:
     ``architecture`` is the kind of network whose shapes are sought, with ``vocab`` and ``context``; ``exact_flops``
     splits the budget again with what a token of that kind (llama where none is named) costs.
 
-    ``target_loss`` takes the place of a budget, alone or with ``params`` or ``tokens``; beside a budget one of
+    ``target_loss`` takes the place of a budget, alone or with one of what may be held; beside a budget one of
     ``params``, ``tokens`` and ``tokens_per_param`` is held. ``demand`` is a lifecycle's, ``unique_tokens`` what there
     is of data, the two bits are those of training and of the weights afterwards, ``multiplier`` a gain in compute,
     ``measured`` a run of one's own (N, D, loss). ``show`` holds any of "valley", "strategies" and "known".
@@ -80,8 +80,8 @@ def answer(law: Law, spent: Budget, asked: Asked, level: float) -> tuple[Section
         cost = cluster.cost(spent.flops)
         if not all(math.isfinite(value) for value in (cost.usd or 0.0, cost.energy_kwh or 0.0, cost.co2_kg or 0.0)):
             raise UsageError(f"{cluster.say_price()} comes to no finite price; give an amount that somebody could pay.")
-        sections.append(HardwareSection(cluster, cost))
-    if (asked.params, asked.tokens, asked.tokens_per_param) != (None, None, None) and asked.target_loss is None:
+        sections.append(HardwareSection(cluster, cost, said=spent.cluster is not None))
+    if _holds(asked) and asked.target_loss is None:
         sections.append(fixed(law, spent.flops, asked.params, asked.tokens, asked.tokens_per_param, level))
     if asked.exact_flops:
         kind = asked.architecture or "llama"
@@ -109,6 +109,10 @@ def _lifecycle(law: Law, flops: float, asked: Asked, cluster: Cluster | None, le
         return found
     dollars = cluster.price / cluster.flops_per_device_hour
     return replace(found, usd=(float(found.baseline_cost) * dollars, float(found.cost) * dollars))
+
+
+def _holds(asked: Asked) -> bool:
+    return (asked.params, asked.tokens, asked.tokens_per_param) != (None, None, None)
 
 
 def _further(law: Law, flops: float, asked: Asked, cluster: Cluster | None, level: float) -> list[Section]:
@@ -159,6 +163,8 @@ class HardwareSection:
 
     cluster: Cluster
     cost: Cost
+    said: bool = False
+    """Whether a budget in this hardware has said its cautions with its reading."""
 
     name = "hardware"
 
@@ -178,10 +184,8 @@ class HardwareSection:
                 ("carbon", f"{format_si(cost.co2_kg / 1000)} t CO2e"),
             ]
         assumed = f"Assumed: {'; '.join(cost.assumptions)}."
-        # A budget in hardware has said its cautions with its reading.
-        return Sheet(
-            f"Hardware: {self.cluster.accelerator.title}", (), tuple(rows), (assumed, *self.cluster.cautions())
-        )
+        cautions = () if self.said else self.cluster.cautions()
+        return Sheet(f"Hardware: {self.cluster.accelerator.title}", (), tuple(rows), (assumed, *cautions))
 
 
 @dataclass(frozen=True)
@@ -198,6 +202,8 @@ class ArchitectureSection:
     capacity: float | None
     counted: bool
     lawful: str
+    held: bool = False
+    """Whether a network of another size, or other tokens, were asked for beside it."""
 
     name = "architecture"
 
@@ -231,7 +237,15 @@ class ArchitectureSection:
         first = self.candidates[0]
         kind, vocab, context = first.shape.architecture.name, first.shape.vocab, first.shape.context
         title = f"Architecture: {kind}, vocabulary {vocab}, context {context}, scored by {self.lawful} with exact FLOPs"
-        return Sheet(title, header, tuple(one.cells() for one in self.candidates), (*self._rules(), self._memory()))
+        return Sheet(
+            title,
+            header,
+            tuple(one.cells() for one in self.candidates),
+            (*self._whose(), *self._rules(), self._memory()),
+        )
+
+    def _whose(self) -> tuple[str, ...]:
+        return ("Near the law's N* at this compute, not the network that was held.",) if self.held else ()
 
     def _rules(self) -> tuple[str, ...]:
         said = []
@@ -273,7 +287,7 @@ def _architecture(law: Law, flops: float, asked: Asked, cluster: Cluster | None)
     )
     rates, batches = _hyperparameters(found[0], flops)
     capacity = None if cluster is None else cluster.accelerator.memory_gigabytes * GIGABYTE
-    return ArchitectureSection(found, rates, batches, capacity, counted, law.id)
+    return ArchitectureSection(found, rates, batches, capacity, counted, law.id, _holds(asked))
 
 
 def _hyperparameters(candidate: Candidate, flops: float) -> tuple[dict[str, float], dict[str, float]]:

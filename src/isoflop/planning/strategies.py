@@ -21,7 +21,7 @@ DEMANDS = (0.0, 1e11, 1e12, 1e13, 1e14)
 """Tokens served over a network's life."""
 FIXED_TOKENS = 300e9
 OVERTRAINED, FAR_OVERTRAINED = 200.0, 1875.0
-"""Tokens a parameter: LLaMA 7B's 1.0T is 150, Llama 3 8B's 15T is 1,868."""
+"""Tokens a parameter: near LLaMA 7B, whose 1.0T are 148; Llama 3 8B's 15T is 1,868."""
 LOG_LEAST, LOG_MOST = 20.0, 120.0
 
 
@@ -86,8 +86,7 @@ class StrategiesSection:
         )
         notes = (
             f"Left: the whole budget in training. Right: FLOPs of training to a loss of {self.loss:.3f} and of "
-            "serving so many "
-            "tokens, * the least; - never reaches it.",
+            "serving so many tokens, * the least; - never reaches it.",
         )
         return Sheet(f"Strategies under {self.law}", header, lines, notes)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from isoflop.accounting import Shape, count_params, flops_per_token
+from isoflop.accounting import Shape, count_params, flops_per_token, preset
 
 torch = pytest.importorskip("torch", reason="torch is not installed")
 
@@ -46,3 +46,10 @@ def test_the_formula_of_the_palm_paper() -> None:
     shape = Shape(layers=12, d_model=768, heads=12, d_ff=3072, vocab=50257, context=1024)
     palm = 6 * count_params(shape).matrices_and_head + 12 * 12 * 12 * 64 * 1024
     assert flops_per_token(shape).exact_full == palm
+
+
+def test_kaplans_attention_is_as_wide_as_the_queries_are():
+    """DeepSeek-V3: 61 layers, 128 heads of 128 and 64 rotary numbers, against 4,096 positions more."""
+    shape = preset("deepseek-v3")
+    without, with_attention = (flops_per_token(shape, context).kaplan for context in (4096, 8192))
+    assert with_attention - without == pytest.approx(6 * 61 * 4096 * 128 * 192)

@@ -14,9 +14,17 @@ from isoflop import laws
 from isoflop.conventions import Conventions, ParamsConvention
 from isoflop.errors import DataError, QuantityError, UnknownName, UsageError
 from isoflop.laws import FittedRange, Law, families
-from isoflop.planning import DEFAULT_LAWS, Plan, plan
+from isoflop.planning import DEFAULT_LAWS, Plan, find_law, plan
 
 GOPHER = 5.76e23
+OWN = """
+from isoflop.laws import Family
+from isoflop.laws.chinchilla import FAMILY
+
+class Own(Family):
+    name, formula, reference, inputs = "own", FAMILY.formula, "mine", FAMILY.inputs
+    coefficients, linear, loss = FAMILY.coefficients, FAMILY.linear, lambda self, *given: FAMILY.loss(*given)
+"""
 
 # Besiroglu et al. 2024 (arXiv 2404.10102) and Hoffmann et al. 2022 (arXiv 2203.15556) at Gopher's budget.
 PUBLISHED = [
@@ -156,6 +164,23 @@ def test_what_cannot_be_read_is_refused() -> None:
         plan("besiroglu2024", "10 EFLOP/s")
     with pytest.raises(UsageError, match="90 is not a share"):
         plan("besiroglu2024", 1e24, level=90)
+
+
+def test_a_law_of_ones_own_family_is_planned_with(tmp_path: Path) -> None:
+    (tmp_path / "own.py").write_text(OWN)
+    family = laws.family_from_file(f"{tmp_path / 'own.py'}:Own")
+    numbers = {"E": 1.8, "A": 480.0, "B": 2100.0, "alpha": 0.35, "beta": 0.37}
+    laws.write_law(Law("own-fit", "", family, numbers), tmp_path / "own.toml")
+    with pytest.raises(UsageError, match="--family"):
+        find_law(str(tmp_path / "own.toml"))
+    (row,) = plan(find_law(str(tmp_path / "own.toml"), family), 1e22).rows
+    twin = Law("twin", "", families()["chinchilla"], numbers).optimum(1e22)
+    assert row.params == pytest.approx(float(twin.params), rel=1e-8)
+
+
+def test_few_tokens_a_parameter_are_no_zero() -> None:
+    answer = said(plan("kaplan2020_allocation", 3.8e25))
+    assert f" {plan('kaplan2020_allocation', 3.8e25).rows[0].tokens_per_param:.3g} " in answer
 
 
 def test_no_law_is_no_plan() -> None:

@@ -14,7 +14,7 @@ from scipy.optimize import brentq
 from isoflop import laws
 from isoflop.errors import DataError, UsageError
 from isoflop.laws import Law, families
-from isoflop.planning import Asked, Demand, plan, plans
+from isoflop.planning import Asked, Demand, pass_at_k, plan, plans, predict, samples_for
 from isoflop.planning.data_limited import data_limited
 from isoflop.planning.lifecycle import lifecycle
 from isoflop.planning.optimum import numeric_optimum, optimum
@@ -130,8 +130,11 @@ def test_more_demand_is_a_smaller_network():
 
 
 def test_slow_decoding_and_samples_multiply_the_demand():
-    demand = Demand(1e12, 1e11, samples=4, training_mfu=0.4, prefill_mfu=0.4, decode_mfu=0.02, price_ratio=2)
+    demand = Demand(
+        1e12, 1e11, samples=4, training_mfu=0.4, prefill_mfu=0.4, decode_mfu=0.02, prefill_price=2, decode_price=2
+    )
     assert demand.equivalent_tokens == pytest.approx(2 * (1e12 + 4e11 * 20))
+    assert dataclasses.replace(demand, prefill_price=1).equivalent_tokens == pytest.approx(1e12 + 2 * 4e11 * 20)
     with pytest.raises(UsageError, match="not a share"):
         Demand(1e12, decode_mfu=1.2)
 
@@ -179,6 +182,17 @@ def test_ten_thousand_plans_in_one_call():
         (1e22, {"params": 1e9, "tokens": 1e12}, UsageError, "hold one of"),
         (1e22, {"tokens_per_param": -3.0}, UsageError, "positive"),
         (1e22, {"unique_tokens": -1.0}, UsageError, "unique tokens"),
+        (1e22, {"params": 1e40}, UsageError, "hold another split"),
+        (1e22, {"tokens": 1.0}, UsageError, "hold another split"),
+        (1e24, {"hardware": "H100", "price_usd_per_hour": 1e308}, UsageError, "no finite price"),
+        (1e-3, {}, UsageError, "larger budget"),
+        (True, {}, UsageError, "larger budget"),
+        (1e300, {}, UsageError, "smaller budget"),
+        (1e22, {"demand": Demand(1e30)}, DataError, "no cheapest network"),
+        (1e22, {"demand": Demand(1e12, decode_mfu=0.02)}, UsageError, "compared with training's"),
+        (1e22, {"demand": Demand(1e12, training_mfu=0.3), "hardware": "H100"}, UsageError, "say it once"),
+        (None, {"target_loss": 2.1, "tokens_per_param": 20, "params": 1e9}, UsageError, "leave --params"),
+        (None, {"target_loss": 2.1, "tokens_per_param": -1}, UsageError, "cannot be held"),
         (1e22, {"multiplier": 0.0}, UsageError, "gain"),
         (1e22, {"training_bits": 0.0}, UsageError, "bits"),
     ],
@@ -208,6 +222,140 @@ def test_every_section_is_json_and_text():
     assert {"strategies", "known_networks"} <= set(table)
     assert table["data_limited"]["epochs"] > 1
     assert str(answer).count("\n\n") > 20
+
+
+def every_section(level):
+    asked = Asked(params=7e10, demand=Demand(2e12), unique_tokens=3e11, multiplier=2, exact_flops=True)
+    asked = dataclasses.replace(asked, show=frozenset({"valley"}))
+    return json.loads(plan(LAW, 1e24, level=level, asked=asked).to_json())
+
+
+def intervals(table, path=()):
+    """Path -> the ends, of every interval in a JSON object."""
+    found = {}
+    for key, value in table.items() if isinstance(table, dict) else ():
+        if isinstance(value, dict):
+            found |= intervals(value, (*path, key))
+        elif key == "interval" or "intervals" in path:
+            found[(*path, key)] = np.asarray(value, float)
+    return found
+
+
+def test_every_interval_of_every_section_is_at_the_level_asked():
+    narrow, wide = intervals(every_section(0.5)), intervals(every_section(0.9))
+    assert {path[0] for path in narrow} >= {"fixed", "exact_flops", "lifecycle", "data_limited", "gain", "valley"}
+    assert narrow.keys() == wide.keys()
+    for path, ends in narrow.items():
+        width, wider = (np.ravel(np.nan_to_num(one[1] - one[0], nan=np.inf)) for one in (ends, wide[path]))
+        free = ~((width == 0) | np.isinf(width))
+        assert np.all(wider[free] > width[free]), path
+
+
+def test_a_split_that_is_held_is_as_doubtful_as_its_prediction():
+    """Noise and form, as isoflop predict has them; quantiles of the one are draws, of the other between draws."""
+    held = plan(LAW, 1e24, asked=Asked(params=5e10)).sections[0]
+    said = predict(LAW, 5e10, 1e24 / 6 / 5e10)
+    assert held.loss.interval(0.9) == pytest.approx(said.interval, rel=1e-3)
+
+
+def test_a_ratio_held_at_a_target_loss_against_the_surface():
+    found = plan(BARE, asked=Asked(target_loss=2.0, tokens_per_param=20)).sections[0]
+    N = brentq(lambda n: float(BARE.predict(n, 20 * n)) - 2.0, 1e9, 1e12, rtol=1e-14)
+    assert found.flops == pytest.approx(120 * N**2, rel=1e-9)
+
+
+SURFACE = {"E": 0.5, "A": 30.0, "B": 100.0, "alpha": 0.3, "beta": 0.35, "eta": 4.0, "L_0": 6.0}
+
+
+def rosenfeld(draws=0):
+    """A family without a closed form; draws, where asked, move its coefficients by a hundredth."""
+    family = laws.family("rosenfeld")
+    point = {name: SURFACE.get(name, 1.0) for name in family.names}
+    rng = np.random.default_rng(0)
+    drawn = {name: value * np.exp(0.01 * rng.standard_normal(draws)) for name, value in point.items()}
+    return Law("searched", "", family, point, draws=drawn if draws else None)
+
+
+@pytest.mark.parametrize(
+    "law", [rosenfeld(600), laws.law("abnar2025"), laws.law("krajewski2024")], ids=lambda law: law.id
+)
+def test_a_surface_without_a_closed_form_is_planned_with_like_any_other(law):
+    C = 1e20
+    N = np.geomspace(1e6, 1e13, 200_001)
+    losses = law.predict(N, C / (6 * N))
+    asked = Asked(params=float(N[losses.argmin()]) / 2, demand=Demand(1e12), unique_tokens=1e10, multiplier=2)
+    asked = dataclasses.replace(asked, exact_flops=True, architecture="llama", vocab=32000, context=2048)
+    answer = plan(law, C, asked=dataclasses.replace(asked, show=frozenset({"valley", "strategies", "known"})))
+    (row,) = answer.rows
+    assert (row.params, row.loss) == pytest.approx((N[losses.argmin()], losses.min()), rel=1e-4)
+    assert {"fixed", "architecture", "valley", "strategies", "known_networks"} <= set(json.loads(answer.to_json()))
+    assert float(plans(law, [C]).params[0]) == pytest.approx(row.params, rel=1e-9)
+    assert float(flops_for_loss(law, losses.min()).value) == pytest.approx(C, rel=1e-4)
+    if law.draws is not None:
+        low, high = row.intervals.params
+        assert low < row.params < high
+        assert any("searched, under" in note for note in row.notes)
+
+
+def test_what_is_no_surface_is_refused_by_name():
+    with pytest.raises(DataError, match="reads params alone"):
+        plan("kaplan2020_params", 1e20)
+
+
+PENALTY = {"E": 1.8172, "A": 482.01, "B": 2085.43, "alpha": 0.3478, "beta": 0.3658}
+
+
+@pytest.mark.parametrize("own", [(0.05, 1.0, 0.5), (1e-4, 1.0, 0.5), (0.02, 0.6, 1.0), (1e-3, 2.0, 0.2)])
+def test_a_law_with_a_penalty_of_its_own_is_asked_itself(own):
+    """Brute force of its surface at 50B unique tokens: by Muennighoff's decay 61 epochs, by the first of these one."""
+    family = laws.family("repetition_penalty")
+    law = Law("rep", "", family, PENALTY | dict(zip(("P_R", "delta", "kappa"), own, strict=True)))
+    found = data_limited(law, 1e24, 50e9)
+    N = np.geomspace(1e9, 1e14, 400_001)
+    losses = law.predict(N, 1e24 / (6 * N), unique_tokens=50e9)
+    assert float(found.loss.value) <= losses.min() * (1 + 1e-9)
+    assert float(found.params.value) == pytest.approx(N[losses.argmin()], rel=1e-3)
+    assert found.effective is None
+    assert "Muennighoff" not in str(plan(law, 1e24, asked=Asked(unique_tokens=50e9)))
+
+
+@pytest.mark.parametrize(
+    "law",
+    [BARE, Law("rep", "", laws.family("repetition_penalty"), PENALTY | {"P_R": 1e-4, "delta": 1.0, "kappa": 0.5})],
+    ids=lambda law: law.id,
+)
+def test_serving_with_limited_data_is_one_optimum(law):
+    """Brute force: of all N and D that have the loss of the limited optimum, the least cost of both."""
+    C, unique, served = 1e24, 3e11, 2e12
+    found = lifecycle(law, C, Demand(prompt_tokens=served), unique_tokens=unique)
+    limit = data_limited(law, C, unique)
+    assert float(found.loss) == pytest.approx(float(limit.loss.value), rel=1e-9)
+    N, D = np.geomspace(1e10, 2e11, 600)[:, None], np.geomspace(5e11, 2e13, 6000)[None]
+    if law is BARE:
+        U, fed = np.minimum(D, unique), BARE.optimum(np.geomspace(1e18, 1e28, 4001))
+        enough = np.minimum(N, np.exp(np.interp(np.log(U), np.log(fed.tokens), np.log(fed.params))))
+        worth = U * (1 + 15.387756 * (1 - np.exp(-(D / U - 1) / 15.387756)))
+        loss = law.predict(enough * (1 + 5.309743 * (1 - np.exp(-(N / enough - 1) / 5.309743))), worth)
+    else:
+        loss = law.predict(N, D, unique_tokens=unique)
+    cost = np.where(loss <= float(found.loss), N * (6 * D + 2 * served), np.inf)
+    assert float(found.cost) == pytest.approx(cost.min(), rel=2e-3)
+    assert float(found.cost) <= cost.min() * (1 + 1e-9)
+
+
+def test_a_lifecycle_on_hardware_is_in_dollars():
+    """Training and serving at one utilisation: FLOPs over the peak, the MFU and the hour, at the price."""
+    asked = Asked(demand=Demand(2e12), hardware="H100", devices=512, mfu=0.4, price_usd_per_hour=2.0)
+    found = plan(BARE, 1e24, asked=asked).sections[1]
+    assert found.usd[1] == pytest.approx(float(found.cost) / (989.4e12 * 0.4 * 3600) * 2.0, rel=1e-3)
+    assert found.usd[1] < found.usd[0]
+
+
+def test_samples_reach_a_share():
+    k = samples_for(0.2, 2.0, 0.7)
+    assert pass_at_k(0.2, 2.0, k) >= 0.7 > pass_at_k(0.2, 2.0, k - 1)
+    with pytest.raises(UsageError, match="not a share"):
+        samples_for(0.2, 2.0, 1.0)
 
 
 def test_searches_on_functions_with_known_answers():

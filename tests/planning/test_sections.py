@@ -66,6 +66,16 @@ def test_a_small_network_fits_and_a_large_one_does_not():
     assert not sections("8xRTX-4090 for 1000 days", architecture="llama")["architecture"]["fits"]
 
 
+def test_memory_is_not_judged_for_a_number_of_devices_that_nobody_gave():
+    found = sections("$2M on H100", architecture="llama")["architecture"]
+    assert found["fits"] is None
+    counts = (found["least_devices"] - 1, found["least_devices"])
+    alone = found["memory"]
+    room = 0.9 * 80e9 - alone["activations_bytes_per_sequence_recomputed"]
+    assert [alone["state_bytes_per_device"] / count <= room for count in counts] == [False, True]
+    assert "devices at the least" in " ".join(str(plan(LAW, "$2M on H100", asked=Asked(architecture="llama"))).split())
+
+
 @pytest.mark.parametrize(
     ("budget", "asked", "error", "says"),
     [

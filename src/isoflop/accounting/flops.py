@@ -52,7 +52,7 @@ def flops_per_token(shape: Shape, context: int | None = None) -> FlopsPerToken:
     return FlopsPerToken(
         six_n=6.0 * params.active,
         kaplan=6.0 * (params.non_embedding - count_parts(shape).inactive)
-        + 6.0 * shape.layers * context * shape.heads * shape.head_width,
+        + 6.0 * shape.layers * context * _query_width(shape),
         exact_causal=products + _attention_width(shape) * causal,
         exact_full=products + _attention_width(shape) * full,
     )
@@ -65,6 +65,12 @@ def _positions(shape: Shape, context: int) -> tuple[float, float]:
     full = whole * context + shape.windowed_layers * seen
     causal = whole * context / 2 + shape.windowed_layers * seen * (1 - seen / (2 * context))
     return float(full), float(causal)
+
+
+def _query_width(shape: Shape) -> int:
+    """Numbers in a token's queries, of all heads: what keys are compared with."""
+    head = shape.head_width if shape.latent is None else shape.latent.plain + shape.latent.rotary
+    return shape.heads * head
 
 
 def _attention_width(shape: Shape) -> float:

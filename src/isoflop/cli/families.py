@@ -3,12 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypeVar
+from typing import Annotated, TypeVar
+
+import typer
 
 from isoflop.errors import UsageError
-from isoflop.laws import Family, family, family_from_file
+from isoflop.laws import Family, Law, family, family_from_file
+from isoflop.planning import find_law
 
 Given = TypeVar("Given")
+
+
+Own = Annotated[
+    str | None, typer.Option("--family", help="FILE.py:NAME, of which a law file is.", metavar="FILE.py:NAME")
+]
+
+
+def named_law(words: str, own: str | None) -> Law:
+    """A published law by its id, or a law file, which may be of the user's own family."""
+    return find_law(words, *(() if own is None else (family_from_file(own),)))
 
 
 def read_family(words: str) -> Family:

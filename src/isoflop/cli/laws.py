@@ -14,7 +14,7 @@ SCHEMA = "isoflop.laws/1"
 KINDS = {
     "loss_and_split": "Loss and split of a budget: isoflop plan 1e24 --law ID",
     "split": "Split of a budget, and no loss: isoflop plan 1e24 --law ID",
-    "loss": "Loss, and no optimum in closed form: isoflop.law(ID).predict(...)",
+    "loss": "Loss, and no split of a budget: isoflop.law(ID).predict(...)",
     "rule": "Learning rate and batch: isoflop.laws.entry(ID).predict(...)",
     "record": "Records: shown, and nothing is computed from them",
 }

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from isoflop.cli.families import Own, named_law
 from isoflop.cli.wishes import Number, Shown, Text, read_demand, read_measured
 from isoflop.planning import DEFAULT_LAWS, Asked
 from isoflop.planning import plan as plan_budget
@@ -20,6 +21,7 @@ def plan(
         list[str] | None,
         typer.Option(help="A published law (isoflop laws) or a law file; may be given again.", show_default=False),
     ] = None,
+    family: Own = None,
     level: Annotated[float, typer.Option(help="Level of the intervals.")] = 0.9,
     target_loss: Annotated[Number, typer.Option(help="Instead of a budget: what reaches this loss?")] = None,
     params: Annotated[Text, typer.Option(help="Hold N, as in 7B.")] = None,
@@ -36,7 +38,7 @@ def plan(
     exact_flops: Annotated[bool, typer.Option("--exact-flops", help="Split again with exact FLOPs a token.")] = False,
     inference_tokens: Annotated[Text, typer.Option(help="Tokens read while serving: the lifecycle.")] = None,
     generated_tokens: Annotated[Text, typer.Option(help="Tokens generated while serving.")] = None,
-    serving: Annotated[Text, typer.Option(help='As "samples=8 train=0.4 read=0.4 write=0.02 price=1.5".')] = None,
+    serving: Annotated[Text, typer.Option(help='As "samples=8 train=0.4 read=0.4 write=0.02 price_write=2".')] = None,
     unique_tokens: Annotated[Text, typer.Option(help="Tokens that there are, as in 300B: epochs.")] = None,
     training_bits: Annotated[Number, typer.Option(help="Bits in training (Kumar et al.).")] = None,
     post_bits: Annotated[Number, typer.Option(help="Bits that weights are quantised to afterwards.")] = None,
@@ -71,5 +73,5 @@ def plan(
         measured=None if measured is None else read_measured(measured),
         show=frozenset(map(str, show or ())),
     )
-    answer = plan_budget(law or DEFAULT_LAWS, budget, level=level, asked=asked)
+    answer = plan_budget([named_law(one, family) for one in law or DEFAULT_LAWS], budget, level=level, asked=asked)
     typer.echo(answer.to_json() if json else str(answer))

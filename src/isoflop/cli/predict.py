@@ -8,10 +8,10 @@ from typing import Annotated
 import typer
 
 from isoflop import fitting
-from isoflop.cli.families import read_inputs
+from isoflop.cli.families import Own, named_law, read_inputs
 from isoflop.cli.table import FlopsColumn, Json, LossColumn, ParamsColumn, TokensColumn, Where, read_table
 from isoflop.errors import UsageError
-from isoflop.planning import Asked, find_law
+from isoflop.planning import Asked
 from isoflop.planning import plan as plan_budget
 from isoflop.planning import predict as predict_loss
 from isoflop.quantities import read_params, read_tokens
@@ -27,6 +27,7 @@ def predict(
     given: Annotated[
         list[str] | None, typer.Option(help="A further input of the law, as in unique_tokens=3e11; may be repeated.")
     ] = None,
+    family: Own = None,
     level: Annotated[float, typer.Option(help="Level of the interval.")] = 0.9,
     where: Where = None,
     params_column: ParamsColumn = None,
@@ -48,7 +49,7 @@ def predict(
         return
     if any((where, params_column, tokens_column, loss_column, flops_column)):
         raise UsageError(f"{law} is a law: --where and the columns are for a table of runs.")
-    found = find_law(law)
+    found = named_law(law, family)
     if target_loss is not None:
         if params or tokens:
             raise UsageError("give --target-loss alone, or --params and --tokens.")

@@ -15,9 +15,10 @@ SERVING = {
     "train": "training_mfu",
     "read": "prefill_mfu",
     "write": "decode_mfu",
-    "price": "price_ratio",
+    "price_read": "prefill_price",
+    "price_write": "decode_price",
 }
-"""Words of --serving and what they set: samples of each answer, utilisations, a device-hour over one of training."""
+"""Words of --serving and what they set: samples of each answer, utilisations, device-hours over one of training."""
 
 
 class Shown(StrEnum):
@@ -37,8 +38,6 @@ def read_demand(read: str | None, generated: str | None, serving: str | None) ->
         if terms:
             raise UsageError("--serving needs --inference-tokens or --generated-tokens.")
         return None
-    if ("prefill_mfu" in terms or "decode_mfu" in terms) and "training_mfu" not in terms:
-        raise UsageError("--serving compares utilisation with training's: give train= too, as in train=0.4.")
     prompt, written = (0.0 if one is None else read_tokens(one).value for one in (read, generated))
     return Demand(prompt, written, **terms)
 

@@ -96,12 +96,12 @@ def entry(name: str) -> Law | Rule | Record:
     return read_entry(name, families())
 
 
-def read_law(path: Path | str) -> Law:
-    """Read a law from a TOML file that ``write_law`` or ``isoflop fit -o`` made."""
+def read_law(path: Path | str, *own: Family) -> Law:
+    """Read a law from a TOML file that ``write_law`` or ``isoflop fit -o`` made; ``own`` are families of one's own."""
     try:
         text = Path(path).read_text(encoding="utf-8")
     except FileNotFoundError:
         raise UsageError(f"there is no law file {path}; isoflop laws lists the published ones.") from None
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"cannot read the law file {path}: {error}.") from error
-    return law_from_toml(text, str(path), families())
+    return law_from_toml(text, str(path), families() | {one.name: one for one in own})

@@ -33,12 +33,12 @@ def entries() -> Mapping[str, str]:
 
 
 def kind(entry: Entry) -> str:
-    """What an entry can be asked: "loss_and_split", "split" (no loss), "loss" (no optimum), "rule" or "record"."""
+    """What an entry can be asked: "loss_and_split", "split" (no loss), "loss" (no split), "rule" or "record"."""
     if isinstance(entry, Rule):
         return "rule"
     if isinstance(entry, Record):
         return "record"
-    if not entry.has_optimum:
+    if not (entry.has_optimum or {"params", "tokens"} <= set(entry.family.inputs)):
         return "loss"
     return "loss_and_split" if entry.has_loss else "split"
 

@@ -35,7 +35,10 @@ def law_from_toml(text: str, where: str, families: Mapping[str, Family]) -> Law:
     name = table.get("family")
     family = families.get(str(name))
     if family is None:
-        raise UsageError(f"{where} is of family {name!r}; this isoflop knows {', '.join(sorted(families))}.")
+        raise UsageError(
+            f"{where} is of family {name!r}; this isoflop knows {', '.join(sorted(families))}; "
+            "name the file of a family of your own, as in --family my_laws.py:FAMILY."
+        )
     caveats = table.get("caveats", [])
     if not isinstance(caveats, list):
         raise UsageError(f"{where} says caveats = {caveats!r}; write a list of sentences.")

@@ -123,7 +123,7 @@ class Law:
         return self._surface(self._columns(N.ndim), {"params": N, "tokens": D, **others})
 
     def optimum(self, flops: ArrayLike) -> Optimum:
-        """N*, D* and the loss there at a budget of C FLOPs, or at an array of budgets."""
+        """N*, D* and the loss there at a budget of C FLOPs, or an array of them, by the family's closed form."""
         return self._optimum(self._point, np.asarray(flops, float))
 
     def optimum_draws(self, flops: ArrayLike) -> Optimum | None:
@@ -151,7 +151,7 @@ class Law:
 
     @property
     def has_optimum(self) -> bool:
-        """Whether it can be planned with: whether its family has a closed-form optimum."""
+        """Whether its family has a closed-form optimum; any other surface in N and D is searched in planning."""
         return type(self.family).optimum is not Family.optimum
 
     @property
@@ -187,7 +187,7 @@ class Law:
         if best is None:
             raise DataError(
                 f"the family {self.family.name} of the law {self.id} has no closed-form optimum; "
-                "isoflop predict asks the law for a loss."
+                "isoflop plan searches where it is a surface in N and D."
             )
         N, D = best
         if not self.has_loss:

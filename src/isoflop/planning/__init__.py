@@ -1,7 +1,7 @@
 """Questions to a law: how a budget is best split, and how sure the answer is."""
 
 from isoflop.planning.allocate import DEFAULT_LAWS, find_law, plan
-from isoflop.planning.lifecycle import Demand
+from isoflop.planning.lifecycle import Demand, pass_at_k, samples_for
 from isoflop.planning.many import Plans, plans
 from isoflop.planning.predict import Prediction, predict
 from isoflop.planning.questions import flops_for_loss
@@ -19,7 +19,9 @@ __all__ = [
     "Prediction",
     "find_law",
     "flops_for_loss",
+    "pass_at_k",
     "plan",
     "plans",
     "predict",
+    "samples_for",
 ]

@@ -8,7 +8,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from isoflop import laws
 from isoflop.conventions import Conventions, explain
@@ -16,9 +15,12 @@ from isoflop.errors import DataError, UsageError
 from isoflop.hardware import Budget, read_budget
 from isoflop.laws import Law, Optimum
 from isoflop.planning.backward import Target, budget_of, target
+from isoflop.planning.optimum import optimum, optimum_draws, refuse_unbuildable
 from isoflop.planning.recount import recounted
-from isoflop.planning.result import Intervals, Plan, PlanRow, Span
+from isoflop.planning.result import Intervals, Plan, PlanRow
 from isoflop.planning.sections import NOTHING, Asked, answer
+from isoflop.planning.surface import SEARCHED_DRAWS, drawn_view, is_surface, spread
+from isoflop.planning.text import format_ratio
 from isoflop.quantities import format_flops
 
 DEFAULT_LAWS = ("besiroglu2024", "hoffmann2022", "hoffmann2022_rounded")
@@ -57,7 +59,7 @@ def plan(
     spent, reached = _spent(found[0], budget, asked, level)
     compute = spent.compute
     rows = tuple(_as_counted(_row(one, compute.value, level), found[0]) for one in found)
-    notes = (*spent.notes, *_conventions_notes(rows), *_uncertainty_notes(rows))
+    notes = (*spent.notes, *_conventions_notes(rows), *_uncertainty_notes(rows, found))
     return Plan(compute, rows, level, notes, (*reached, *answer(found[0], spent, asked, level)))
 
 
@@ -69,22 +71,23 @@ def _spent(law: Law, budget: str | float | None, asked: Asked, level: float) -> 
         return read_budget(budget), ()
     if budget is not None:
         raise UsageError("a budget and a target loss are two ends of one question; leave one out.")
-    found = target(law, asked.target_loss, asked.params, asked.tokens, level)
+    found = target(law, asked.target_loss, asked.params, asked.tokens, asked.tokens_per_param, level)
     taken = budget_of(found)
     return Budget(taken.value, taken.reading), (found,)
 
 
-def find_law(name: str) -> Law:
-    """A published law by its id, or a law file by its path."""
+def find_law(name: str, *own: laws.Family) -> Law:
+    """A published law by its id, or a law file by its path, which may be of a family of one's own."""
     is_path = name.endswith(".toml") or Path(name).name != name
-    return laws.read_law(name) if is_path else laws.law(name)
+    return laws.read_law(name, *own) if is_path else laws.law(name)
 
 
 def _row(law: Law, flops: float, level: float) -> PlanRow:
     with np.errstate(all="ignore"):  # what is no number is refused below
-        best = law.optimum(flops)
-        intervals = _intervals(law, flops, level)
+        best = optimum(law, flops)
+        intervals = _intervals(law, flops, level, float(best.loss))
     _refuse_no_number(law, flops, best, intervals)
+    refuse_unbuildable(law, flops, float(best.params), float(best.tokens))
     largest = None if law.fitted_range.flops is None else law.fitted_range.flops[1]
     return PlanRow(
         law=law.id,
@@ -97,6 +100,7 @@ def _row(law: Law, flops: float, level: float) -> PlanRow:
         notes=(
             *_range_notes(law, flops, intervals is not None),
             *_doubt_notes(law, intervals),
+            *_searched(law),
             *_silent(law),
             *law.caveats,
         ),
@@ -120,16 +124,21 @@ def _refuse_no_number(law: Law, flops: float, best: Optimum, intervals: Interval
         )
 
 
-def _intervals(law: Law, flops: float, level: float) -> Intervals | None:
-    """Each draw is asked the whole question; quantiles come last, so that what moves together stays together."""
-    draws = law.optimum_draws(flops) if law.has_loss else None
+def _intervals(law: Law, flops: float, level: float, best: float) -> Intervals | None:
+    """Each draw is asked the whole question; quantiles come last, so that what moves together stays together.
+
+    None where so many draws have no optimum that an end of the interval is one of theirs.
+    """
+    draws = optimum_draws(law, flops) if law.has_loss else None
     if draws is None:
         return None
-    params, tokens, loss = (_span(values, level) for values in (draws.params, draws.tokens, draws.loss))
+    params, tokens, loss = (spread(values, level) for values in (draws.params, draws.tokens, draws.loss))
+    if not np.all(np.isfinite([params, tokens, loss])):
+        return None
     wasted = _wasted(law, flops, level)
     if law.form_error is None:
         return Intervals(params, tokens, loss, wasted=wasted)
-    best, width = float(law.optimum(flops).loss), float(law.form_error.half_width(flops, level))
+    width = float(law.form_error.half_width(flops, level))
     wider = min(loss[0], best * math.exp(-width)), max(loss[1], best * math.exp(width))
     return Intervals(params, tokens, wider, loss_noise=loss, wasted=wasted)
 
@@ -140,25 +149,21 @@ def _wasted(law: Law, flops: float, level: float) -> float | None:
     Each draw has a loss at the point's N* and D*, and reaches that loss with less compute at an optimum of its own.
     None for a law that says nothing off its frontier.
     """
-    if "params" not in law.family.inputs:
+    drawn = drawn_view(law, 0)
+    if drawn is None or not is_surface(law):
         return None
-    best = law.optimum(flops)
-    followed = law.predict_draws(float(best.params), float(best.tokens))
-    assert followed is not None
+    best = optimum(law, flops)
+    followed = drawn.loss(best.params, best.tokens)
     budgets = flops * LEAST_OF_BUDGET ** (np.linspace(1, 0, 41) ** 2)  # densest at the budget: most waste little
-    reached = np.stack([drawn.loss for budget in budgets if (drawn := law.optimum_draws(budget)) is not None])
+    reached = np.stack([drawn.best(budget).loss for budget in budgets])
     above = np.argmax(reached <= followed, axis=0)
     draw = np.arange(followed.size)
     high, low = reached[np.maximum(above - 1, 0), draw], reached[above, draw]
     part = np.divide(high - followed, high - low, out=np.ones_like(followed), where=high > low)
     enough = np.where(above > 0, budgets[above - 1] * (budgets[above] / budgets[above - 1]) ** part, budgets[above])
     enough[reached[-1] > followed] = flops  # rounding, at a draw whose optimum is the point's
+    enough[~np.isfinite(reached[-1])] = 0.0  # no optimum at all, and nobody knows
     return float(np.quantile(1 - enough / flops, level))
-
-
-def _span(draws: NDArray[np.float64], level: float) -> Span:
-    lo, hi = np.quantile(draws, [(1 - level) / 2, (1 + level) / 2])
-    return float(lo), float(hi)
 
 
 def _range_notes(law: Law, flops: float, has_intervals: bool) -> tuple[str, ...]:
@@ -199,6 +204,13 @@ def _silent(law: Law) -> tuple[str, ...]:
     return (*silent, *law.assumptions())
 
 
+def _searched(law: Law) -> tuple[str, ...]:
+    """That not every draw was asked."""
+    if law.draws is None or law.has_optimum or len(law.draws[law.family.names[0]]) <= SEARCHED_DRAWS:
+        return ()
+    return (f"No closed-form optimum: searched, under {SEARCHED_DRAWS} of its draws at most.",)
+
+
 def _times(ratio: float) -> str:
     return f"{float(f'{ratio:.2g}'):g}"
 
@@ -211,8 +223,7 @@ def _conventions_notes(rows: Sequence[PlanRow]) -> tuple[str, ...]:
     if converted := [row.law for row in rows if row.params_converted is not None]:
         warnings.append(
             f"N of {', '.join(converted)} counted as {first.law} counts it: N_T = N_E + 47,491 N_E^(1/3), networks "
-            "with a "
-            "vocabulary of 32,000 (Pearce & Song 2024)."
+            "with a vocabulary of 32,000 (Pearce & Song 2024)."
         )
     return (_say(first.conventions), *warnings)
 
@@ -227,17 +238,21 @@ def _say(conventions: Conventions) -> str:
     return f"{known}."
 
 
-def _uncertainty_notes(rows: Sequence[PlanRow]) -> tuple[str, ...]:
+def _uncertainty_notes(rows: Sequence[PlanRow], used: Sequence[Law]) -> tuple[str, ...]:
     notes = []
     lowest, *_, highest = sorted((rows[0], *rows), key=lambda row: row.tokens_per_param)
     fold = highest.tokens_per_param / lowest.tokens_per_param
     if fold >= NOTEWORTHY_DISAGREEMENT:
-        seen = f"{highest.law} {highest.tokens_per_param:.1f}, {lowest.law} {lowest.tokens_per_param:.1f}"
+        ends = (f"{row.law} {format_ratio(row.tokens_per_param)}" for row in (highest, lowest))
+        seen = ", ".join(ends)
         notes.append(
             f"The laws disagree {fold:.1f}-fold on tokens per parameter ({seen}): use the law whose runs are most "
             "like yours, or fit your own (isoflop fit)."
         )
-    bare = [row.law for row in rows if row.intervals is None]
+    bare = [law.id for law in used if law.draws is None]
+    lost = [row.law for row in rows if row.intervals is None and row.law not in bare]
+    if lost:
+        notes.append(f"No interval for {', '.join(lost)}: too many of its draws have no optimum at this budget.")
     published = [law for law in bare if law in laws.catalogue()]
     if published:
         notes.append(f"No interval for {', '.join(published)}: published as point values; a law that you fit has one.")

@@ -29,7 +29,9 @@ from isoflop.accounting import (
 from isoflop.conventions import ParamsConvention
 from isoflop.errors import DataError, UsageError
 from isoflop.laws import Law
+from isoflop.planning.optimum import optimum, refuse_unbuildable
 from isoflop.planning.recount import counted
+from isoflop.planning.surface import view
 from isoflop.quantities import format_si
 
 NEAR = 0.12
@@ -42,7 +44,6 @@ SMALL_ASPECT, LARGE_ASPECT = 64.0, 128.0
 SMALL, LARGE = 1e8, 7e9
 """Published decoders are 64 times as wide as deep near 100M parameters and 128 times from 7B."""
 STEPS = ((1024, 64), (2048, 128), (4096, 256), (8192, 512), (32768, 1024))
-LARGEST = 1e18
 DEPTHS = 9
 """Of each width, spread over those whose N lies near N*."""
 VOCAB, CONTEXT = 128_256, 8192
@@ -140,12 +141,9 @@ def architectures(
     """
     if vocab < 1 or context < 1 or devices < 1:
         raise UsageError(f"vocabulary {vocab}, context {context}, devices {devices}: each is at least one.")
-    best = law.optimum(flops)
+    best = optimum(law, flops)
     target, least = float(best.params), float(best.loss)
-    if target > LARGEST:
-        raise DataError(
-            f"{format_si(target)} parameters are no network that anybody could build; take a smaller budget."
-        )
+    refuse_unbuildable(law, flops, target, float(best.tokens))
     shapes = list(_near(architecture(kind), target, law.conventions.params, vocab, context))
     if not shapes:
         raise DataError(
@@ -156,7 +154,7 @@ def architectures(
     wanted = math.log(_aspect(target))
     lowest = min(candidate.loss for candidate in scored)
     scored = [min(same, key=lambda one: one.loss) for same in _by_width(scored)]
-    alike = ALIKE * (least - float(law.coefficients.get("E", 0.0)))
+    alike = ALIKE * (least - float(view(law).irreducible))
 
     def order(candidate: Candidate) -> tuple[int, float]:
         away = abs(math.log(candidate.shape.d_model / candidate.shape.layers) - wanted)

@@ -8,22 +8,25 @@ from typing import Any
 
 import numpy as np
 
-from isoflop.errors import UsageError
+from isoflop.errors import DataError, UsageError
 from isoflop.laws import Law
+from isoflop.planning.optimum import refuse_unbuildable
 from isoflop.planning.questions import (
     compute_gain,
+    flops_at_ratio,
     flops_for_loss,
     optimum_of_loss,
     params_for_loss,
     shift_from_measured,
     tokens_for_loss,
 )
-from isoflop.planning.surface import Estimate, plain, view
-from isoflop.planning.text import Sheet
+from isoflop.planning.surface import Estimate, of_form, plain, view
+from isoflop.planning.text import Sheet, format_ratio
 from isoflop.planning.valley import Valley
 from isoflop.quantities import Quantity, format_flops, format_interval, format_si
 
 MOST_GAIN = 1e9
+WORDS = {"tokens_per_param": "tokens a parameter"}
 LEAST_RATIO, MOST_RATIO = 1.0, 2000.0
 """Tokens a parameter outside which hardly any law has seen a run."""
 
@@ -47,10 +50,13 @@ class Target:
 
     def sheet(self) -> Sheet:
         show = format_flops if self.asked == "flops" else format_si
-        said = " on ".join(f"{format_si(value)} {name}" for name, value in self.given.items())
+        said = " on ".join(f"{format_si(value)} {WORDS.get(name, name)}" for name, value in self.given.items())
         lines = [(self.asked, show(float(self.answer.value)), _span(self.answer, self.level, show))]
         if self.asked != "flops":
             lines.append(("flops", format_flops(self.flops), ""))
+        if "tokens_per_param" in self.given:
+            N = (self.flops / (6 * self.given["tokens_per_param"])) ** 0.5
+            lines += [("params", format_si(N), ""), ("tokens", format_si(self.flops / (6 * N)), "")]
         notes = ["The interval holds noise alone; an end that is inf is a share of draws that never reach it."]
         return Sheet(
             f"A loss of {self.loss:g} under {self.law}{f', {said}' if said else ''}", (), tuple(lines), tuple(notes)
@@ -65,14 +71,23 @@ def _span(estimate: Estimate, level: float, show: Any) -> str:
     return f"{level:.0%} [{', '.join(shown)}]"
 
 
-def target(law: Law, loss: float, params: float | None, tokens: float | None, level: float) -> Target:
-    """What reaches a loss; DataError where nothing does, UsageError where N and D are both given."""
+def target(
+    law: Law, loss: float, params: float | None, tokens: float | None, ratio: float | None, level: float
+) -> Target:
+    """What reaches a loss; DataError where nothing does, UsageError where more than one of N, D and D/N is given."""
     if not (np.isfinite(loss) and loss > 0):
         raise UsageError(f"the loss {loss:g} is no loss: give a positive number such as 2.1.")
     if params is not None and tokens is not None:
         raise UsageError(
             "parameters and tokens give the loss (isoflop predict); leave one out to ask what reaches a loss."
         )
+    if ratio is not None:
+        if params is not None or tokens is not None:
+            raise UsageError("a loss and tokens a parameter give N and D: leave --params and --tokens out.")
+        if not (np.isfinite(ratio) and ratio > 0):
+            raise UsageError(f"{ratio:g} tokens a parameter cannot be held: give a positive number.")
+        found = flops_at_ratio(law, ratio, loss)
+        return Target(law.id, loss, "flops", {"tokens_per_param": ratio}, found, float(found.value), level)
     if params is not None:
         found = tokens_for_loss(law, params, loss)
         return Target(law.id, loss, "tokens", {"params": params}, found, 6 * params * float(found.value), level)
@@ -120,7 +135,7 @@ class Fixed:
             self.law,
             format_si(self.params),
             format_si(self.tokens),
-            f"{self.tokens / self.params:.1f}",
+            format_ratio(self.tokens / self.params),
             f"{float(self.loss.value):.3f}{width}",
         )
         note = f"{self.wasted:.1%} of the compute would not be needed for this loss at the law's own split."
@@ -142,8 +157,13 @@ def fixed(
         raise UsageError(f"{held[0]:g} cannot be held: give a positive number.")
     N = params if params is not None else flops / (6 * tokens) if tokens is not None else (flops / (6 * held[0])) ** 0.5
     D = flops / (6 * N)
-    loss = Estimate(law.predict(N, D), law.predict_draws(N, D))
+    refuse_unbuildable(law, flops, N, D, held=True)
+    loss = Estimate(law.predict(N, D), law.predict_draws(N, D), of_form(law, flops))
     enough = float(optimum_of_loss(view(law), np.asarray(loss.value))[0])
+    if not np.isfinite(enough):
+        raise DataError(
+            f"the law {law.id} has its loss of {float(loss.value):.4g} at no optimum; hold a split nearer its runs."
+        )
     return Fixed(law.id, N, D, loss, 1 - enough / flops, level)
 
 
@@ -218,8 +238,7 @@ class Measured:
         run = f"{format_si(self.params)} parameters on {format_si(self.tokens)} tokens, loss {self.loss:g}"
         note = (
             f"The law missed that run by {self.residual:+.3f}. Added, the miss is the text's or the tokenizer's and "
-            "stays; as "
-            "a factor, the whole loss is off. One run cannot tell them apart: fit your own law (isoflop fit)."
+            "stays; as a factor, the whole loss is off. One run cannot tell them apart: fit your own law (isoflop fit)."
         )
         return Sheet(f"The loss at N* and D*, from a run of yours ({run})", (), lines, (note,))
 
@@ -242,7 +261,7 @@ class ValleySection:
     name = "valley"
 
     def to_dict(self) -> dict[str, Any]:
-        return {"law": self.law, **self.valley.to_dict()}
+        return {"law": self.law, **self.valley.to_dict(self.level)}
 
     def sheet(self) -> Sheet:
         v = self.valley

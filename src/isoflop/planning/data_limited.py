@@ -6,7 +6,8 @@ beyond what U feeds fade likewise (Muennighoff et al., arXiv 2305.16264, equatio
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,13 +16,16 @@ from numpy.typing import ArrayLike
 from isoflop.errors import DataError, UsageError
 from isoflop.laws import Law, Optimum
 from isoflop.laws.data_limited import faded
-from isoflop.planning.search import FloatArray, least
-from isoflop.planning.surface import Estimate, View, ask, plain, view
+from isoflop.planning.optimum import optimum
+from isoflop.planning.questions import LOG_MOST
+from isoflop.planning.search import FloatArray, least, root
+from isoflop.planning.surface import Estimate, View, ask_all, best_split, is_surface, of_form, view
 from isoflop.planning.text import Sheet
 from isoflop.quantities import format_si
 
 TOKEN_DECAY, PARAM_DECAY = 15.387756, 5.309743
 """R_D* and R_N* of Muennighoff et al., appendix A: fitted on C4 with a base law of one exponent."""
+BORROWED = "Decay of repeats from Muennighoff et al. 2023 (C4, GPT-2 blocks)"
 FAR = 40.0
 """Epochs beyond which their runs got worse, which the form cannot say."""
 
@@ -53,40 +57,76 @@ def marginal_worth(epochs: ArrayLike, decay: Decay = Decay()) -> FloatArray:
     return np.asarray(np.exp(-np.maximum(np.asarray(epochs, float) - 1, 0) / decay.tokens))
 
 
-def params_fed(seen: View, unique_tokens: FloatArray) -> FloatArray:
+def reads_unique_tokens(law: Law) -> bool:
+    """Whether the law itself says what repeats do."""
+    return "unique_tokens" in law.family.inputs
+
+
+def limited(law: Law, seen: View, unique_tokens: float, flops: float, decay: Decay | None = None) -> View:
+    """A law's surface when only U tokens are unique: by its own word, else with the decay of repeats.
+
+    ``flops`` is a budget of the size asked about: parameters that U tokens feed are a power of U from there.
+    """
+    U = np.asarray(unique_tokens, float)
+    if decay is None and reads_unique_tokens(law):
+
+        def loss(params: FloatArray, tokens: FloatArray) -> FloatArray:
+            return seen.loss(params, tokens, unique_tokens=U)
+
+    else:
+        fades, fed = decay or Decay(), _fed(seen, flops)
+
+        def loss(params: FloatArray, tokens: FloatArray) -> FloatArray:
+            unique = np.minimum(tokens, U)
+            worth = faded(tokens, unique, np.asarray(fades.tokens))
+            return seen.loss(faded(params, np.minimum(params, fed(unique)), np.asarray(fades.params)), worth)
+
+    def tokens(params: FloatArray, target: FloatArray) -> FloatArray:
+        """Where a penalty makes the loss rise with repeats, before it does."""
+        high: FloatArray | float = LOG_MOST
+        if decay is None and reads_unique_tokens(law):
+            turn = least(lambda log_D: loss(params, np.exp(log_D)), 0.0, LOG_MOST)
+            high = np.where(np.isfinite(turn), turn, LOG_MOST)
+        log_D = root(lambda log_D: loss(params, np.exp(log_D)) - target, np.zeros(()), high)
+        return np.nan_to_num(np.exp(log_D), nan=np.inf)
+
+    def best(budget: FloatArray) -> Optimum:
+        """The split without repeats apart: a penalty may be so steep there that a search steps over it."""
+        found, once = best_split(loss, budget), np.asarray(budget / (6 * U))
+        whole = loss(once, U)
+        better = whole < found.loss
+        columns = ((found.params, once), (found.tokens, U), (found.loss, whole))
+        return Optimum(*(np.where(better, there, here) for here, there in columns))
+
+    return View(loss, best, tokens)
+
+
+def _fed(seen: View, flops: float) -> Callable[[FloatArray], FloatArray]:
     """The parameters for which U tokens are compute-optimal, where N* and D* are powers of C."""
-    lower, upper = seen.best(np.asarray(1e20)), seen.best(np.asarray(1e24))
+    lower, upper = seen.best(np.asarray(flops / 100)), seen.best(np.asarray(flops * 100))
     power = np.log(upper.params / lower.params) / np.log(upper.tokens / lower.tokens)
-    return np.asarray(lower.params * (unique_tokens / lower.tokens) ** power)
-
-
-def limited_loss(
-    seen: View, params: FloatArray, tokens: FloatArray, unique_tokens: FloatArray, decay: Decay
-) -> FloatArray:
-    """The loss of N parameters on D tokens of which U are unique."""
-    unique = np.minimum(tokens, unique_tokens)
-    fed = np.minimum(params, params_fed(seen, unique))
-    worth = faded(tokens, unique, np.asarray(decay.tokens))
-    return seen.loss(faded(params, fed, np.asarray(decay.params)), worth)
+    return lambda unique: np.asarray(lower.params * (unique / lower.tokens) ** power)
 
 
 @dataclass(frozen=True)
 class DataLimited:
     """The best split of C with U unique tokens, beside that with all the data one could wish.
 
-    ``epochs`` is D/U, ``effective`` D', ``marginal`` what one more token is worth. ``excess`` is the loss above that of
-    unlimited data; ``doubled`` what twice the unique tokens would take off the loss, and ``doubled_worth`` the compute
-    multiplier that unlimited data would need for as much.
+    ``decay`` is None, and so is what follows from it, where the law has another form for repeats. ``own`` says that the
+    law itself knows them. ``epochs`` is D/U, ``effective`` D', ``marginal`` what one more token is worth. ``excess`` is
+    the loss above that of unlimited data; ``doubled`` what twice the unique tokens would take off the loss.
     """
 
+    law: str
     unique_tokens: float
     params: Estimate
     tokens: Estimate
     loss: Estimate
     unlimited: Optimum
     doubled: float
-    decay: Decay
-    level: float = 0.9
+    decay: Decay | None
+    own: bool
+    level: float
 
     name = "data_limited"
 
@@ -95,12 +135,19 @@ class DataLimited:
         return float(self.tokens.value) / self.unique_tokens
 
     @property
-    def effective(self) -> float:
-        return float(effective_tokens(self.tokens.value, self.unique_tokens, self.decay))
+    def effective(self) -> float | None:
+        return (
+            None if self.decay is None else float(effective_tokens(self.tokens.value, self.unique_tokens, self.decay))
+        )
 
     @property
-    def marginal(self) -> float:
-        return float(marginal_worth(self.epochs, self.decay))
+    def marginal(self) -> float | None:
+        return None if self.decay is None else float(marginal_worth(self.epochs, self.decay))
+
+    @property
+    def most_effective(self) -> float | None:
+        """What no repetition is worth more than."""
+        return None if self.decay is None else self.unique_tokens * (1 + self.decay.tokens)
 
     @property
     def excess(self) -> float:
@@ -109,13 +156,13 @@ class DataLimited:
     def to_dict(self) -> dict[str, Any]:
         return {
             "unique_tokens": self.unique_tokens,
-            "params": plain(self.params),
-            "tokens": plain(self.tokens),
-            "loss": plain(self.loss),
+            "params": self.params.to_dict(self.level),
+            "tokens": self.tokens.to_dict(self.level),
+            "loss": self.loss.to_dict(self.level),
             "epochs": self.epochs,
             "effective_tokens": self.effective,
             "marginal_worth": self.marginal,
-            "most_effective_tokens": self.unique_tokens * (1 + self.decay.tokens),
+            "most_effective_tokens": self.most_effective,
             "excess_loss": self.excess,
             "loss_saved_by_twice_the_unique_tokens": self.doubled,
             "unlimited": {name: float(value) for name, value in vars(self.unlimited).items()},
@@ -134,21 +181,25 @@ class DataLimited:
             ),
             ("limited", format_si(N), format_si(D), f"{max(self.epochs, 1):.1f}", f"{L:.3f}"),
         )
-        if self.epochs <= 1:
-            notes = [f"{format_si(self.unique_tokens)} unique tokens are enough: nothing is repeated."]
-        else:
-            notes = [
-                f"{format_si(D)} tokens are worth {format_si(self.effective)} unique ones, the next one "
-                f"{self.marginal:.2f}; "
-                f"no repetition is worth more than {format_si(self.unique_tokens * (1 + self.decay.tokens))}. Twice "
-                "the unique "
-                f"tokens would lower the loss by {self.doubled:.4f}.",
-                "Decay of repeats from Muennighoff et al. 2023 (C4, GPT-2 blocks); other text fades otherwise.",
-            ]
+        title = f"Limited data: {format_si(self.unique_tokens)} unique tokens, under {self.law}"
+        return Sheet(title, ("", "parameters", "tokens", "epochs", "loss"), lines, tuple(self._notes()))
+
+    def _notes(self) -> list[str]:
+        if self.epochs <= 1 + 1e-6:
+            return [f"{format_si(self.unique_tokens)} unique tokens are enough, or repeats not worth it: none here."]
+        more = f"Twice the unique tokens would lower the loss by {self.doubled:.4f}."
+        whose = "What repeats do is the law's own word; other text fades otherwise."
+        if self.decay is None:
+            return [more, whose]
+        worth = f"{format_si(float(self.tokens.value))} tokens are worth {format_si(self.effective or 0.0)} unique ones"
+        notes = [
+            f"{worth}, the next one {self.marginal:.2f}; no repetition is worth more than "
+            f"{format_si(self.most_effective or 0.0)}. {more}",
+            whose if self.own else f"{BORROWED}; other text fades otherwise.",
+        ]
         if self.epochs > FAR:
             notes.append(f"{self.epochs:.0f} epochs: beyond {FAR:g} measured losses rise, which this form cannot.")
-        title = f"Limited data: {format_si(self.unique_tokens)} unique tokens"
-        return Sheet(title, ("", "parameters", "tokens", "epochs", "loss"), lines, tuple(notes))
+        return notes
 
 
 def data_limited(
@@ -156,37 +207,47 @@ def data_limited(
 ) -> DataLimited:
     """The best N and D at C = 6 N D FLOPs when only U tokens are unique.
 
-    The law is taken as that of unlimited data; a law of the family data_limited brings its own decay.
+    A law that reads unique tokens is asked itself; any other is taken as that of unlimited data, and repeats fade.
 
     >>> from isoflop import laws
     >>> found = data_limited(laws.law("muennighoff2023"), 9.3e21, 25e9)
     >>> f"{float(found.params.value) / 1e9:.1f}B, {found.epochs:.1f} epochs, loss {float(found.loss.value):.4f}"
     '6.8B, 9.1 epochs, loss 2.2251'
     """
-    if unique_tokens <= 0 or not np.isfinite(unique_tokens):
-        raise UsageError(f"{unique_tokens:g} unique tokens: give a positive number, as in 300B.")
-    if not {"params", "tokens"} <= set(law.family.inputs):
-        raise DataError(f"the law {law.id} has no loss at any N and D; limited data needs a surface (isoflop laws).")
-    if decay is None:
-        own = law.coefficients
-        decay = Decay(own["R_D"], own["R_N"]) if {"R_D", "R_N"} <= set(own) else Decay()
-    chosen = decay
+    check_unique(law, unique_tokens)
+    C = np.asarray(flops, float)
 
-    def split(seen: View, unique: float) -> tuple[FloatArray, FloatArray, FloatArray]:
-        plainly, U = seen.best(np.asarray(flops)), np.asarray(unique)
+    def split(seen: View, unique: float = unique_tokens) -> tuple[FloatArray, FloatArray, FloatArray]:
+        best = limited(law, seen, unique, flops, decay).best(C)
+        return best.params, best.tokens, best.loss
 
-        def along(shift: FloatArray) -> FloatArray:
-            N = plainly.params * np.exp(shift)
-            return limited_loss(seen, N, flops / (6 * N), U, chosen)
-
-        shift = least(along, np.full(np.shape(plainly.params), -12.0), np.full(np.shape(plainly.params), 12.0))
-        N = np.asarray(plainly.params * np.exp(shift))
-        return N, flops / (6 * N), np.asarray(along(shift))
-
-    N, D, L = (ask(law, lambda seen, part=part: split(seen, unique_tokens)[part], 0) for part in range(3))  # type: ignore[misc]
+    N, D, L = ask_all(law, split, 0)
     if not np.isfinite(N.value):
         raise DataError(
             f"the law {law.id} has no best split of {flops:.3g} FLOPs on {unique_tokens:.3g} unique tokens."
         )
-    twice = float(split(view(law), 2 * unique_tokens)[2])
-    return DataLimited(unique_tokens, N, D, L, view(law).best(np.asarray(flops)), float(L.value) - twice, chosen, level)
+    own = law.coefficients
+    if decay is None and {"R_D", "R_N"} <= set(own):
+        decay = Decay(own["R_D"], own["R_N"])
+    elif not reads_unique_tokens(law):
+        decay = decay or Decay()
+    return DataLimited(
+        law=law.id,
+        unique_tokens=unique_tokens,
+        params=N,
+        tokens=D,
+        loss=replace(L, form=of_form(law, flops)),
+        unlimited=optimum(law, flops),
+        doubled=float(L.value) - float(split(view(law), 2 * unique_tokens)[2]),
+        decay=decay,
+        own=reads_unique_tokens(law),
+        level=level,
+    )
+
+
+def check_unique(law: Law, unique_tokens: float) -> None:
+    """UsageError for a number that is none of tokens, DataError for a law that no limit can be put on."""
+    if unique_tokens <= 0 or not np.isfinite(unique_tokens):
+        raise UsageError(f"{unique_tokens:g} unique tokens: give a positive number, as in 300B.")
+    if not is_surface(law):
+        raise DataError(f"the law {law.id} has no loss at any N and D; limited data needs a surface (isoflop laws).")

@@ -14,7 +14,7 @@ from isoflop.planning.architecture import architectures
 from isoflop.planning.optimum import optimum, optimum_draws
 from isoflop.planning.result import Span
 from isoflop.planning.search import FloatArray, root
-from isoflop.planning.surface import FlopsPerToken, plain
+from isoflop.planning.surface import Estimate, FlopsPerToken, of_form, plain, spread
 from isoflop.planning.text import Sheet
 from isoflop.quantities import format_interval, format_si
 
@@ -108,8 +108,8 @@ class ExactSection:
             counts = [f"[{', '.join(map(format_si, self.intervals[name]))}]" for name in ("params", "tokens")]
             lines.append((f"  {self.level:.0%} interval", *counts, format_interval(*self.intervals["loss"])))
         note = (
-            f"A token costs {self.cost_ratio:.3f} times 6 N here; the split above, which counts 6 N, would spend "
-            f"{self.overspent:+.1%} of the budget more. The intervals hold noise alone."
+            f"A token costs {self.cost_ratio:.3f} times 6 N here; the law's split, which counts 6 N, would spend "
+            f"{self.overspent:+.1%} of the budget more."
         )
         s = self.shape
         title = (
@@ -133,13 +133,11 @@ def exact_split(law: Law, flops: float, kind: str, vocab: int, context: int, lev
     True
     """
     shape, cost = cost_of_kind(law, flops, kind, vocab, context)
-    best, drawn, plainly = optimum(law, flops, cost), optimum_draws(law, flops, cost), law.optimum(flops)
-    spans = None
-    if drawn is not None:
-        edges = [(1 - level) / 2, (1 + level) / 2]
-        columns = {"params": drawn.params, "tokens": drawn.tokens, "loss": drawn.loss}
-        quantiles = {name: np.quantile(column[np.isfinite(drawn.loss)], edges) for name, column in columns.items()}
-        spans = {name: (float(low), float(high)) for name, (low, high) in quantiles.items()}
+    best, drawn, plainly = optimum(law, flops, cost), optimum_draws(law, flops, cost), optimum(law, flops)
+    spans = None if drawn is None else {name: spread(column, level) for name, column in vars(drawn).items()}
+    if spans is not None and drawn is not None:
+        low, high = Estimate(best.loss, drawn.loss, of_form(law, flops)).interval(level) or spans["loss"]
+        spans["loss"] = float(low), float(high)
     return ExactSection(
         law=law.id,
         shape=shape,

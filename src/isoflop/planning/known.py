@@ -13,10 +13,11 @@ import numpy as np
 from isoflop.accounting import Shape, count_params, flops_per_token, preset
 from isoflop.hardware import accelerator, implied_utilisation
 from isoflop.laws import Law
+from isoflop.planning.optimum import optimum
 from isoflop.planning.questions import optimum_of_loss
 from isoflop.planning.recount import active
 from isoflop.planning.surface import view
-from isoflop.planning.text import Sheet
+from isoflop.planning.text import Sheet, format_ratio
 from isoflop.quantities import format_flops, format_si
 
 
@@ -131,7 +132,7 @@ def place(law: Law) -> tuple[Placed, ...]:
     N = np.array([float(active(one.shape, law.conventions.params)) for one in networks])
     D = np.array([one.tokens for one in networks])
     C = 6 * N * D
-    best, loss = law.optimum(C), law.predict(N, D)
+    best, loss = optimum(law, C), law.predict(N, D)
     enough = optimum_of_loss(view(law), loss)[0]
     ratio = (D / N) / (best.tokens / best.params)
     columns = zip(networks, best.params, ratio, loss, 1 - enough / C, strict=True)
@@ -155,11 +156,10 @@ class KnownSection:
         lines = tuple(_cells(one) for one in self.placed)
         notes = (
             "C is 6 N D with active parameters; x optimal is D/N over that of the law's optimum at that C; wasted is "
-            "the share "
-            "of C that the optimum would not have needed for the loss. Overtraining is wasted on training and saved "
-            "on serving.",
-            "MFU is 6 N D over the reported device-hours at the dense bf16 peak. ? is remembered, not read in a "
-            "source.",
+            "the share of C that the optimum would not have needed for the loss. Overtraining is wasted on training "
+            "and saved on serving.",
+            "MFU is 6 N D over the reported device-hours at the dense bf16 peak. ? is remembered, not read in "
+            "a source.",
         )
         return Sheet(f"Known networks under {self.law}", header, lines, notes)
 
@@ -171,7 +171,7 @@ def _cells(one: Placed) -> tuple[str, ...]:
         known.id + mark,
         format_si(known.params),
         format_si(known.tokens),
-        f"{known.tokens / known.params:.1f}",
+        format_ratio(known.tokens / known.params),
         format_flops(known.flops),
         f"{one.ratio_over_optimal:.2g}",
         f"{one.wasted:.0%}",

@@ -14,11 +14,13 @@ from numpy.typing import ArrayLike
 
 from isoflop.errors import DataError, UsageError
 from isoflop.laws import Law
+from isoflop.planning.data_limited import check_unique, limited
+from isoflop.planning.optimum import LARGEST as MOST
 from isoflop.planning.questions import tokens_on_surface
 from isoflop.planning.search import FloatArray, least
-from isoflop.planning.surface import Estimate, View, ask, plain, view
-from isoflop.planning.text import Sheet
-from isoflop.quantities import format_flops, format_si
+from isoflop.planning.surface import Estimate, View, ask_all, facts, is_surface, plain, view
+from isoflop.planning.text import Sheet, format_ratio
+from isoflop.quantities import format_flops, format_si, format_usd
 
 SMALLEST, LARGEST = -12.0, 2.0
 """ln of N over the compute-optimal N, between which the cheapest network is searched."""
@@ -31,18 +33,18 @@ class Demand:
     """What a network will be asked for: tokens read and tokens generated over its life.
 
     ``samples`` generations of each answer multiply the second. The three utilisations are shares of the same peak in
-    training, reading (prefill) and generating (decode); ``price_ratio`` is a device-hour of serving over one of
-    training.
-    Left alone they count FLOPs and no more.
+    training, reading (prefill) and generating (decode), the two prices a device-hour of either over one of training.
+    Left alone they count FLOPs and no more; ``training_mfu`` left alone is that of the plan's hardware, where it has.
     """
 
     prompt_tokens: float = 0.0
     generated_tokens: float = 0.0
     samples: float = 1.0
-    training_mfu: float = 1.0
+    training_mfu: float | None = None
     prefill_mfu: float | None = None
     decode_mfu: float | None = None
-    price_ratio: float = 1.0
+    prefill_price: float = 1.0
+    decode_price: float = 1.0
 
     def __post_init__(self) -> None:
         for name in ("prompt_tokens", "generated_tokens"):
@@ -52,15 +54,19 @@ class Demand:
             share = getattr(self, name)
             if share is not None and not 0 < share <= 1:
                 raise UsageError(f"{name} is {share:g}, not a share of the peak; write 0.4 for 40 %.")
-        if not (self.samples >= 1 and self.price_ratio > 0):
-            raise UsageError(f"{self.samples:g} samples at a price ratio of {self.price_ratio:g}: neither can be.")
+        if not 1 <= self.samples < math.inf:
+            raise UsageError(f"{self.samples:g} samples of each answer: give 1 or more.")
+        for name in ("prefill_price", "decode_price"):
+            if not 0 < getattr(self, name) < math.inf:
+                raise UsageError(f"{name} is {getattr(self, name):g}; give a price over training's, as 1.5.")
 
     @property
     def equivalent_tokens(self) -> float:
         """Served tokens in units of what a token costs when FLOPs alone cost, and at training's price."""
-        read = self.prompt_tokens * self.training_mfu / (self.prefill_mfu or self.training_mfu)
-        written = self.generated_tokens * self.samples * self.training_mfu / (self.decode_mfu or self.training_mfu)
-        return (read + written) * self.price_ratio
+        training = self.training_mfu or 1.0
+        read = self.prompt_tokens * training / (self.prefill_mfu or training)
+        written = self.generated_tokens * self.samples * training / (self.decode_mfu or training)
+        return read * self.prefill_price + written * self.decode_price
 
 
 @dataclass(frozen=True)
@@ -68,8 +74,8 @@ class Lifecycle:
     """The cheapest network over its life, beside the one that training alone would choose, at one loss.
 
     Costs are in training FLOPs: 6 N D + 2 N x ``served``, the demand's equivalent tokens. ``saving`` is the share of
-    the
-    baseline's cost that is not spent, ``training_overhead`` what training alone costs more.
+    the baseline's cost that is not spent, ``training_overhead`` what training alone costs more. ``unique_tokens``
+    limits both networks, None for all one could wish; ``usd`` are both costs in dollars, where hardware is known.
     """
 
     loss: FloatArray
@@ -81,7 +87,9 @@ class Lifecycle:
     tokens: Estimate
     cost: FloatArray
     saving: Estimate
-    level: float = 0.9
+    level: float
+    unique_tokens: float | None = None
+    usd: tuple[float, float] | None = None
 
     name = "lifecycle"
 
@@ -91,9 +99,8 @@ class Lifecycle:
         return np.asarray(self.params.value * self.tokens.value / baseline - 1)
 
     def to_dict(self) -> dict[str, Any]:
-        facts = {name: plain(value) for name, value in vars(self).items()}
         return {
-            **facts,
+            **facts(self, self.level),
             "tokens_per_param": plain(np.asarray(self.tokens.value / self.params.value)),
             "training_overhead": plain(self.training_overhead),
         }
@@ -102,8 +109,8 @@ class Lifecycle:
         N, D, saved = float(self.params.value), float(self.tokens.value), float(self.saving.value)
         N0, D0, cost0 = float(self.baseline_params), float(self.baseline_tokens), float(self.baseline_cost)
         lines: list[tuple[str, ...]] = [
-            ("training alone", format_si(N0), format_si(D0), f"{D0 / N0:.1f}", format_flops(cost0)),
-            ("with serving", format_si(N), format_si(D), f"{D / N:.1f}", format_flops(float(self.cost))),
+            ("training alone", format_si(N0), format_si(D0), f"{format_ratio(D0 / N0)}", format_flops(cost0)),
+            ("with serving", format_si(N), format_si(D), f"{format_ratio(D / N)}", format_flops(float(self.cost))),
         ]
         if (spans := (self.params.interval(self.level), self.tokens.interval(self.level)))[0] is not None:
             counts = [
@@ -118,18 +125,29 @@ class Lifecycle:
         ]
         if D / N > HIGH_RATIO:
             notes.append(
-                f"{D / N:.0f} tokens a parameter: laws fitted at ordinary ratios overstate the gain there (Sardana "
-                "et al.)."
+                f"{D / N:.0f} tokens a parameter: laws fitted at ordinary ratios overstate the gain there "
+                "(Sardana et al.)."
+            )
+        if self.usd is not None:
+            notes.append(
+                f"Training and serving: {format_usd(self.usd[0])}, and {format_usd(self.usd[1])} with serving in mind."
             )
         title = f"Lifecycle: {format_si(self.served)} tokens served (in units of 2 N training FLOPs each)"
+        if self.unique_tokens is not None:
+            title += f", {format_si(self.unique_tokens)} unique tokens to train on"
+            epochs = [format_ratio(max(tokens / self.unique_tokens, 1.0)) for tokens in (D0, D)]
+            notes.append(f"Epochs: {epochs[0]}, and {epochs[1]} with serving; what repeats cost is in both.")
         return Sheet(title, ("", "parameters", "tokens", "tokens/param", "cost, FLOPs"), tuple(lines), tuple(notes))
 
 
-def lifecycle(law: Law, flops: ArrayLike, demand: Demand, *, level: float = 0.9) -> Lifecycle:
+def lifecycle(
+    law: Law, flops: ArrayLike, demand: Demand, *, unique_tokens: float | None = None, level: float = 0.9
+) -> Lifecycle:
     """The network that reaches the loss of the law's optimum at C FLOPs at the least cost of training and serving.
 
     ``flops`` may be an array of budgets. The baseline is the law's own optimum at C. At the cheapest network the
-    elasticities of the loss obey eps_N / eps_D = 1 + served / (3 D). DataError for a law without a surface in N and D.
+    elasticities of the loss obey eps_N / eps_D = 1 + served / (3 D). With ``unique_tokens`` baseline and network repeat
+    what there is (``data_limited``). DataError for a law without a surface in N and D.
 
     >>> from isoflop import laws
     >>> law = laws.law("hoffmann2022")
@@ -137,12 +155,19 @@ def lifecycle(law: Law, flops: ArrayLike, demand: Demand, *, level: float = 0.9)
     >>> f"{float(found.params.value) / 1e9:.1f}B, {float(found.saving.value):.1%} saved"
     '7.1B, 16.3% saved'
     """
-    if not {"params", "tokens"} <= set(law.family.inputs):
+    if not is_surface(law):
         raise DataError(f"the law {law.id} has no loss at any N and D; a lifecycle needs a surface (isoflop laws).")
     C, served = np.asarray(flops, float), demand.equivalent_tokens
 
-    def cheapest(seen: View) -> FloatArray:
-        """ln of N over the baseline's."""
+    if unique_tokens is not None:
+        check_unique(law, unique_tokens)
+
+    def under_limit(seen: View) -> View:
+        return seen if unique_tokens is None else limited(law, seen, unique_tokens, float(np.median(C)))
+
+    def cheapest(asked: View) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """N, D and the saving."""
+        seen = under_limit(asked)
         best = seen.best(C)
 
         def log_cost(shift: FloatArray) -> FloatArray:
@@ -151,26 +176,17 @@ def lifecycle(law: Law, flops: ArrayLike, demand: Demand, *, level: float = 0.9)
             return np.asarray(np.log(N) + np.log(6 * D + 2 * served))
 
         low = np.broadcast_to(_smallest(seen, best.params, best.loss), np.shape(best.params))
-        return least(log_cost, low, np.full(np.shape(best.params), LARGEST))
-
-    def params(seen: View) -> FloatArray:
-        return np.asarray(seen.best(C).params * np.exp(cheapest(seen)))
-
-    def tokens(seen: View) -> FloatArray:
-        return np.asarray(tokens_on_surface(seen, params(seen), seen.best(C).loss))
-
-    def saving(seen: View) -> FloatArray:
-        best, N = seen.best(C), params(seen)
+        N = best.params * np.exp(least(log_cost, low, np.full(np.shape(best.params), LARGEST)))
         D = tokens_on_surface(seen, N, best.loss)
-        return np.asarray(1 - N * (6 * D + 2 * served) / (best.params * (6 * best.tokens + 2 * served)))
+        return N, D, 1 - N * (6 * D + 2 * served) / (best.params * (6 * best.tokens + 2 * served))
 
-    best = view(law).best(C)
-    N, D, saved = ask(law, params, C.ndim), ask(law, tokens, C.ndim), ask(law, saving, C.ndim)
-    if not np.all(np.isfinite(N.value)):
+    N, D, saved = ask_all(law, cheapest, C.ndim, searched=unique_tokens is not None)
+    if not np.all(np.isfinite(N.value) & (N.value >= 1) & (D.value <= MOST)):
         raise DataError(f"the law {law.id} has no cheapest network for {served:.3g} served tokens; ask for fewer.")
+    best = under_limit(view(law)).best(C)
     baseline = np.asarray(best.params * (6 * best.tokens + 2 * served))
     cost = np.asarray(N.value * (6 * D.value + 2 * served))
-    return Lifecycle(best.loss, served, best.params, best.tokens, baseline, N, D, cost, saved, level)
+    return Lifecycle(best.loss, served, best.params, best.tokens, baseline, N, D, cost, saved, level, unique_tokens)
 
 
 def _smallest(seen: View, params: FloatArray, loss: FloatArray) -> FloatArray:
@@ -198,3 +214,22 @@ def pass_at_k(alpha: float, beta: float, samples: float) -> float:
         - math.lgamma(beta)
     )
     return -math.expm1(log)
+
+
+def samples_for(alpha: float, beta: float, share: float) -> int:
+    """The fewest samples with which pass_at_k reaches a share of the problems.
+
+    >>> samples_for(0.2, 2.0, 0.562755)
+    100
+    """
+    if not 0 < share < 1:
+        raise UsageError(f"{share:g} is not a share of the problems; write 0.5 for half of them.")
+    few, many = 0, 1
+    while pass_at_k(alpha, beta, many) < share:
+        few, many = many, 2 * many
+        if many > MOST:
+            raise DataError(f"no number of samples solves {share:.0%} of such problems; ask for fewer.")
+    while many - few > 1:
+        middle = (few + many) // 2
+        few, many = (few, middle) if pass_at_k(alpha, beta, middle) >= share else (middle, many)
+    return many

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from isoflop.errors import DataError, UsageError
+from isoflop.errors import UsageError
 from isoflop.laws import Law
+from isoflop.planning.optimum import optimum, optimum_draws, refuse_unbuildable
 from isoflop.planning.search import FloatArray
 
 KNOTS = 129
@@ -17,8 +18,7 @@ KNOTS = 129
 
 @dataclass(frozen=True)
 class Plans:
-    """Arrays of one shape: N*, D*, D/N and the loss at each budget; intervals are pairs of arrays, None without "
-    "draws."""
+    """Arrays of one shape: N*, D*, D/N and the loss at each budget; intervals are pairs, None without draws."""
 
     flops: FloatArray
     params: FloatArray
@@ -46,11 +46,11 @@ def plans(law: Law, flops: ArrayLike, *, level: float = 0.9) -> Plans:
     C = np.asarray(flops, float)
     if not (C.size and np.all(np.isfinite(C) & (C > 0))):
         raise UsageError("budgets are positive numbers of FLOPs; give one or more.")
-    best = law.optimum(C)
-    if not np.all(np.isfinite(best.params) & np.isfinite(best.tokens)):
-        raise DataError(f"the law {law.id} gives no optimum at some of these budgets.")
+    best = optimum(law, C)
+    for end in (np.argmin(C), np.argmax(C)):
+        refuse_unbuildable(law, float(C.flat[end]), float(best.params.flat[end]), float(best.tokens.flat[end]))
     knots = np.unique(C) if C.size <= KNOTS else np.geomspace(C.min(), C.max(), KNOTS)
-    drawn = law.optimum_draws(knots) if law.has_loss else None
+    drawn = optimum_draws(law, knots) if law.has_loss else None
     if drawn is None:
         return Plans(C, best.params, best.tokens, best.loss, None, None, None)
     edges = [(1 - level) / 2, (1 + level) / 2]

@@ -5,9 +5,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from isoflop.errors import DataError
+from isoflop.errors import DataError, UsageError
 from isoflop.laws import Law, Optimum
-from isoflop.planning.surface import FlopsPerToken, best_split, drawn_view, six_n, view
+from isoflop.planning.surface import FlopsPerToken, best_split, drawn_view, is_surface, six_n, view
+
+LARGEST = 1e18
+"""Parameters, and tokens, beyond which nothing could be built or read."""
 
 
 def optimum(law: Law, flops: ArrayLike, flops_per_token: FlopsPerToken | None = None) -> Optimum:
@@ -21,8 +24,13 @@ def optimum(law: Law, flops: ArrayLike, flops_per_token: FlopsPerToken | None = 
     >>> f"{best.params:.4g} parameters on {best.tokens:.4g} tokens"
     '6.725e+10 parameters on 1.241e+12 tokens'
     """
-    best = view(law, flops_per_token).best(np.asarray(flops, float))
-    return _found(law, best)
+    if not (is_surface(law) or (law.has_optimum and flops_per_token is None)):
+        read = " and ".join(law.family.inputs)
+        raise DataError(
+            f"the law {law.id} reads {read or 'a budget'} alone and has no best split of it; plan with a law in both N "
+            "and D (isoflop fit --family chinchilla)."
+        )
+    return _found(law, view(law, flops_per_token).best(np.asarray(flops, float)))
 
 
 def optimum_draws(law: Law, flops: ArrayLike, flops_per_token: FlopsPerToken | None = None) -> Optimum | None:
@@ -37,8 +45,19 @@ def numeric_optimum(law: Law, flops: ArrayLike, flops_per_token: FlopsPerToken =
     return _found(law, best_split(view(law).loss, flops, flops_per_token))
 
 
+def refuse_unbuildable(law: Law, flops: float, params: float, tokens: float, *, held: bool = False) -> None:
+    """UsageError for N or D that nobody could count: less than one, or more than LARGEST; ``held`` not by the law."""
+    if 1 <= params <= LARGEST and 1 <= tokens <= LARGEST:
+        return
+    other = "hold another split" if held else f"take a {'smaller' if params * tokens > 1e12 else 'larger'} budget"
+    raise UsageError(
+        f"{flops:.3g} FLOPs are {params:.3g} parameters on {tokens:.3g} tokens "
+        f"{'as held' if held else f'under the law {law.id}'}, a run that nobody could make; {other}."
+    )
+
+
 def _found(law: Law, best: Optimum) -> Optimum:
-    if not np.all(np.isfinite(best.loss)):
+    if not np.all(np.isfinite(best.params)):
         raise DataError(
             f"the law {law.id} has no least loss at such a budget: it falls up to the largest or the smallest network; "
             "plan with a law in both N and D (isoflop fit --family chinchilla)."

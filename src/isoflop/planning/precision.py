@@ -57,8 +57,7 @@ class PrecisionSection:
             ]
         notes = (
             "Kumar et al. 2024 (arXiv 2411.04330): fitted to networks of 1.7B parameters at most on 26B tokens, and "
-            "its authors "
-            "warn that the constants do not transfer. An order of magnitude, no more.",
+            "its authors warn that the constants do not transfer. An order of magnitude, no more.",
         )
         return Sheet("Precision", (), tuple(lines), notes)
 

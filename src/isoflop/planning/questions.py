@@ -6,7 +6,7 @@ draws. A loss below what the law can reach is a DataError; in a single draw it i
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,12 +15,13 @@ from numpy.typing import ArrayLike, NDArray
 from isoflop.errors import DataError
 from isoflop.laws import Law, Optimum
 from isoflop.planning.search import root
-from isoflop.planning.surface import Estimate, FlopsPerToken, View, ask, drawn_view, plain, view
+from isoflop.planning.surface import Estimate, FlopsPerToken, View, ask, drawn_view, of_form, plain, view
 
 FloatArray = NDArray[np.float64]
 
 LOG_LEAST, LOG_MOST = 3.0, 230.0
 """ln of the least compute, and of the most of anything (1e100), that a search looks at."""
+REACHED = 1e-9
 
 
 @dataclass(frozen=True)
@@ -50,9 +51,6 @@ class Gain:
     loss_before: Estimate
     loss: Estimate
 
-    def to_dict(self) -> dict[str, Any]:
-        return {name: plain(value) for name, value in vars(self).items()}
-
 
 def refuse_unreachable(law: Law, loss: ArrayLike) -> None:
     """DataError, with E and its interval, for a loss that no network reaches under the law's point estimate."""
@@ -70,10 +68,18 @@ def refuse_unreachable(law: Law, loss: ArrayLike) -> None:
 
 
 def optimum_of_loss(seen: View, loss: FloatArray) -> tuple[FloatArray, Optimum]:
-    """The least compute of a loss, and the split there; NaN where it is not reached."""
-    log_C = root(lambda log_C: seen.best(np.exp(log_C)).loss - loss, np.full(loss.shape, LOG_LEAST), LOG_MOST)
-    C = np.exp(log_C)
-    return C, seen.best(C)
+    """The least compute of a loss, and the split there; NaN where it is not reached.
+
+    Where the law has no best split, as on a plateau at tiny budgets, the loss counts as too high.
+    """
+
+    def above(log_C: FloatArray) -> FloatArray:
+        return np.nan_to_num(seen.best(np.exp(log_C)).loss, nan=np.inf) - loss
+
+    C = np.exp(root(above, np.full(loss.shape, LOG_LEAST), LOG_MOST))
+    best = seen.best(C)
+    reached = np.abs(best.loss - loss) <= REACHED * np.abs(loss)  # and is not the edge of a plateau
+    return np.where(reached, C, np.nan), best
 
 
 def flops_for_loss(law: Law, loss: ArrayLike, flops_per_token: FlopsPerToken | None = None) -> Estimate:
@@ -124,6 +130,26 @@ def tokens_for_loss(law: Law, params: ArrayLike, loss: ArrayLike) -> Estimate:
             f"{N.flat[first]:.4g} parameters end at a loss of {best.flat[first]:.4g} under the law {law.id}, however "
             f"many tokens they see, above the {L.flat[first]:.4g} asked for; take a larger network."
         )
+    return found
+
+
+def flops_at_ratio(law: Law, ratio: float, loss: float) -> Estimate:
+    """The compute at which networks with so many tokens a parameter have a loss.
+
+    >>> from isoflop import laws
+    >>> law = laws.law("besiroglu2024")
+    >>> f"{flops_at_ratio(law, 20.0, law.predict(70e9, 1.4e12)).value:.4g}"
+    '5.88e+23'
+    """
+
+    def question(seen: View) -> FloatArray:
+        log_N = root(lambda at: seen.loss(np.exp(at), ratio * np.exp(at)) - loss, np.zeros(()), LOG_MOST / 2)
+        return 6 * ratio * np.exp(2 * log_N)
+
+    refuse_unreachable(law, loss)
+    found = ask(law, question, 0)
+    if not np.isfinite(found.value):
+        raise DataError(f"the law {law.id} has a loss of {loss:.4g} at no size with {ratio:g} tokens a parameter.")
     return found
 
 
@@ -179,9 +205,11 @@ def compute_gain(law: Law, flops: ArrayLike, multiplier: ArrayLike) -> Gain:
     ('2.0e+22', '-0.038')
     """
     C, m = np.broadcast_arrays(np.asarray(flops, float), np.asarray(multiplier, float))
-    before = ask(law, lambda seen: seen.best(C).loss, C.ndim)
-    after = ask(law, lambda seen: seen.best(m * C).loss, C.ndim)
-    return Gain(C, m * C, (m - 1) * C, before, after)
+
+    def loss_at(budget: FloatArray) -> Estimate:
+        return replace(ask(law, lambda seen: seen.best(budget).loss, C.ndim), form=of_form(law, budget))
+
+    return Gain(C, m * C, (m - 1) * C, loss_at(C), loss_at(m * C))
 
 
 def gain_of_loss(law: Law, flops: ArrayLike, loss: ArrayLike) -> Estimate:

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
 from isoflop.conventions import Conventions
-from isoflop.planning.text import Sheet, lay_out
+from isoflop.planning.text import Sheet, format_ratio, lay_out
 from isoflop.quantities import Quantity, format_interval, format_si
 
 SCHEMA = "isoflop.plan/1"
@@ -79,7 +79,7 @@ class PlanRow:
             self.law,
             format_si(self.params),
             format_si(self.tokens),
-            f"{self.tokens_per_param:.1f}",
+            format_ratio(self.tokens_per_param),
             "-" if self.loss is None else f"{self.loss:.3f}",
         )
 
@@ -138,7 +138,7 @@ class Plan:
                 lines.append(interval)
             if row.params_converted is not None:
                 ratio = row.tokens / row.params_converted
-                lines.append(("  counted as the first", format_si(row.params_converted), "", f"{ratio:.1f}", ""))
+                lines.append(("  counted as the first", format_si(row.params_converted), "", format_ratio(ratio), ""))
         notes = [*self.notes, *(f"{row.law}: {note}" for row in self.rows for note in row.notes)]
         header = ("law", "parameters", "tokens", "tokens/param", "loss")
         plan = Sheet(f"Budget: {self.budget.reading}", header, tuple(lines), ())

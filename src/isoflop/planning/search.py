@@ -57,7 +57,8 @@ def least(f: Function, low: ArrayLike, high: ArrayLike) -> FloatArray:
     with np.errstate(all="ignore"):
         bottom, top = np.broadcast_arrays(np.asarray(low, float), np.asarray(high, float))
         width = (top - bottom) / (GRID - 1)
-        best, where = f(bottom), np.zeros(np.shape(f(bottom)))
+        best = np.nan_to_num(f(bottom), nan=np.inf)  # where a function is none, nothing is least
+        where = np.zeros(best.shape)
         for k in range(1, GRID):
             value = f(bottom + k * width)
             better = value < best

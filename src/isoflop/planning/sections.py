@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 from typing import Any
 
 from isoflop import laws
@@ -16,7 +17,8 @@ from isoflop.planning.backward import ValleySection, fixed, gain, measured
 from isoflop.planning.data_limited import data_limited
 from isoflop.planning.exact import exact_split
 from isoflop.planning.known import KnownSection, place
-from isoflop.planning.lifecycle import Demand, lifecycle
+from isoflop.planning.lifecycle import Demand, Lifecycle, lifecycle
+from isoflop.planning.optimum import optimum
 from isoflop.planning.precision import precision
 from isoflop.planning.result import Section
 from isoflop.planning.strategies import strategies
@@ -39,7 +41,7 @@ class Asked:
     ``architecture`` is the kind of network whose shapes are sought, with ``vocab`` and ``context``; ``exact_flops``
     splits the budget again with what a token of that kind (llama where none is named) costs.
 
-    ``target_loss`` takes the place of a budget, alone or with ``params`` or ``tokens``; beside a budget one of
+    ``target_loss`` takes the place of a budget, alone or with one of what may be held; beside a budget one of
     ``params``, ``tokens`` and ``tokens_per_param`` is held. ``demand`` is a lifecycle's, ``unique_tokens`` what there
     is of data, the two bits are those of training and of the weights afterwards, ``multiplier`` a gain in compute,
     ``measured`` a run of one's own (N, D, loss). ``show`` holds any of "valley", "strategies" and "known".
@@ -75,25 +77,52 @@ def answer(law: Law, spent: Budget, asked: Asked, level: float) -> tuple[Section
     cluster = _cluster(spent, asked)
     sections: list[Section] = []
     if cluster is not None:
-        sections.append(HardwareSection(cluster, cluster.cost(spent.flops)))
-    if (asked.params, asked.tokens, asked.tokens_per_param) != (None, None, None) and asked.target_loss is None:
+        cost = cluster.cost(spent.flops)
+        if not all(math.isfinite(value) for value in (cost.usd or 0.0, cost.energy_kwh or 0.0, cost.co2_kg or 0.0)):
+            raise UsageError(f"{cluster.say_price()} comes to no finite price; give an amount that somebody could pay.")
+        sections.append(HardwareSection(cluster, cost, said=spent.cluster is not None))
+    if _holds(asked) and asked.target_loss is None:
         sections.append(fixed(law, spent.flops, asked.params, asked.tokens, asked.tokens_per_param, level))
     if asked.exact_flops:
         kind = asked.architecture or "llama"
         sections.append(exact_split(law, spent.flops, kind, asked.vocab, asked.context, level))
     if asked.architecture is not None:
         sections.append(_architecture(law, spent.flops, asked, cluster))
-    return (*sections, *_further(law, spent.flops, asked, level))
+    return (*sections, *_further(law, spent.flops, asked, cluster, level))
 
 
-def _further(law: Law, flops: float, asked: Asked, level: float) -> list[Section]:
+def _lifecycle(law: Law, flops: float, asked: Asked, cluster: Cluster | None, level: float) -> Lifecycle:
+    """In dollars too where hardware is known, whose utilisation is then training's."""
+    demand = asked.demand
+    assert demand is not None
+    if cluster is not None and demand.training_mfu is None:
+        demand = replace(demand, training_mfu=cluster.mfu)
+    if cluster is not None and demand.training_mfu != cluster.mfu:
+        raise UsageError(
+            f"training at {demand.training_mfu:.0%} of the peak for serving and at {cluster.mfu:.0%} on "
+            f"{cluster.accelerator.id}: say it once, with the hardware."
+        )
+    if demand.training_mfu is None and (demand.prefill_mfu or demand.decode_mfu):
+        raise UsageError("utilisation in serving is compared with training's: give that too (train=0.4), or hardware.")
+    found = lifecycle(law, flops, demand, unique_tokens=asked.unique_tokens, level=level)
+    if cluster is None or cluster.price is None:
+        return found
+    dollars = cluster.price / cluster.flops_per_device_hour
+    return replace(found, usd=(float(found.baseline_cost) * dollars, float(found.cost) * dollars))
+
+
+def _holds(asked: Asked) -> bool:
+    return (asked.params, asked.tokens, asked.tokens_per_param) != (None, None, None)
+
+
+def _further(law: Law, flops: float, asked: Asked, cluster: Cluster | None, level: float) -> list[Section]:
     """What is asked of the law's own optimum."""
     sections: list[Section] = []
     if asked.demand is not None:
-        sections.append(lifecycle(law, flops, asked.demand, level=level))
+        sections.append(_lifecycle(law, flops, asked, cluster, level))
     if asked.unique_tokens is not None:
         sections.append(data_limited(law, flops, asked.unique_tokens, level=level))
-    best = law.optimum(flops)
+    best = optimum(law, flops)
     if asked.training_bits is not None or asked.post_bits is not None:
         bits = {"training_bits": asked.training_bits, "post_bits": asked.post_bits}
         sections.append(precision(float(best.params), float(best.tokens), **bits))
@@ -134,6 +163,8 @@ class HardwareSection:
 
     cluster: Cluster
     cost: Cost
+    said: bool = False
+    """Whether a budget in this hardware has said its cautions with its reading."""
 
     name = "hardware"
 
@@ -153,10 +184,8 @@ class HardwareSection:
                 ("carbon", f"{format_si(cost.co2_kg / 1000)} t CO2e"),
             ]
         assumed = f"Assumed: {'; '.join(cost.assumptions)}."
-        # A budget in hardware has said its cautions with its reading.
-        return Sheet(
-            f"Hardware: {self.cluster.accelerator.title}", (), tuple(rows), (assumed, *self.cluster.cautions())
-        )
+        cautions = () if self.said else self.cluster.cautions()
+        return Sheet(f"Hardware: {self.cluster.accelerator.title}", (), tuple(rows), (assumed, *cautions))
 
 
 @dataclass(frozen=True)
@@ -164,27 +193,40 @@ class ArchitectureSection:
     """Whole networks near N*, the best proportioned first, with what published rules advise for it.
 
     ``rates`` and ``batches`` are rule -> learning rate and rule -> batch in tokens. ``capacity`` is the memory of a
-    device in bytes, None without hardware.
+    device in bytes, None without hardware; ``counted`` whether anybody said how many devices there are.
     """
 
     candidates: tuple[Candidate, ...]
     rates: dict[str, float]
     batches: dict[str, float]
     capacity: float | None
+    counted: bool
     lawful: str
+    held: bool = False
+    """Whether a network of another size, or other tokens, were asked for beside it."""
 
     name = "architecture"
 
     @property
     def recompute(self) -> Recompute | None:
         """With how much recomputation the first candidate fits in a device with one sequence; None: not at all."""
-        return None if self.capacity is None else self.candidates[0].fits((1 - KEPT_FREE) * self.capacity)
+        if self.capacity is None or not self.counted:
+            return None
+        return self.candidates[0].fits((1 - KEPT_FREE) * self.capacity)
+
+    @property
+    def least_devices(self) -> int | None:
+        """The fewest devices that hold the first candidate, all state sharded, whole blocks recomputed; None: none."""
+        first = self.candidates[0]
+        room = 0.0 if self.capacity is None else (1 - KEPT_FREE) * self.capacity - first.recomputed
+        return math.ceil(first.memory.total * first.devices / room) if room > 0 else None
 
     def to_dict(self) -> dict[str, Any]:
         first, *others = (candidate.to_dict() for candidate in self.candidates)
         return {
             **first,
-            "fits": None if self.capacity is None else self.recompute is not None,
+            "fits": self.recompute is not None if self.capacity is not None and self.counted else None,
+            "least_devices": self.least_devices,
             "recompute": self.recompute,
             "hyperparameters": {"learning_rate": self.rates, "batch_tokens": self.batches},
             "alternatives": others,
@@ -195,7 +237,15 @@ class ArchitectureSection:
         first = self.candidates[0]
         kind, vocab, context = first.shape.architecture.name, first.shape.vocab, first.shape.context
         title = f"Architecture: {kind}, vocabulary {vocab}, context {context}, scored by {self.lawful} with exact FLOPs"
-        return Sheet(title, header, tuple(one.cells() for one in self.candidates), (*self._rules(), self._memory()))
+        return Sheet(
+            title,
+            header,
+            tuple(one.cells() for one in self.candidates),
+            (*self._whose(), *self._rules(), self._memory()),
+        )
+
+    def _whose(self) -> tuple[str, ...]:
+        return ("Near the law's N* at this compute, not the network that was held.",) if self.held else ()
 
     def _rules(self) -> tuple[str, ...]:
         said = []
@@ -216,6 +266,12 @@ class ArchitectureSection:
         if self.capacity is None:
             return f"{said}; name hardware to see whether it fits."
         room = f"{self.capacity / GIGABYTE:g} GB with a tenth kept free"
+        if not self.counted:
+            least = self.least_devices
+            fewest = (
+                "no number of devices" if least is None else f"{least} device{'s' if least > 1 else ''} at the least"
+            )
+            return f"{said}: {fewest} hold{'s' if least in (None, 1) else ''} it in {room} each, blocks recomputed."
         if self.recompute is None:
             return f"{said}: does NOT fit in {room}, recomputed or not: more devices, or tensor parallelism."
         again = f", whole blocks recomputed ({first.recomputed / GIGABYTE:,.3g} GB)" if self.recompute == "full" else ""
@@ -224,13 +280,14 @@ class ArchitectureSection:
 
 def _architecture(law: Law, flops: float, asked: Asked, cluster: Cluster | None) -> ArchitectureSection:
     assert asked.architecture is not None
+    counted = cluster is not None and cluster.count is not None
     devices = cluster.count if cluster is not None and cluster.count is not None else 1
     found = architectures(
         law, flops, kind=asked.architecture, vocab=asked.vocab, context=asked.context, devices=devices
     )
     rates, batches = _hyperparameters(found[0], flops)
     capacity = None if cluster is None else cluster.accelerator.memory_gigabytes * GIGABYTE
-    return ArchitectureSection(found, rates, batches, capacity, law.id)
+    return ArchitectureSection(found, rates, batches, capacity, counted, law.id, _holds(asked))
 
 
 def _hyperparameters(candidate: Candidate, flops: float) -> tuple[dict[str, float], dict[str, float]]:

@@ -21,7 +21,7 @@ DEMANDS = (0.0, 1e11, 1e12, 1e13, 1e14)
 """Tokens served over a network's life."""
 FIXED_TOKENS = 300e9
 OVERTRAINED, FAR_OVERTRAINED = 200.0, 1875.0
-"""Tokens a parameter: LLaMA 7B's 1.0T is 150, Llama 3 8B's 15T is 1,868."""
+"""Tokens a parameter: near LLaMA 7B, whose 1.0T are 148; Llama 3 8B's 15T is 1,868."""
 LOG_LEAST, LOG_MOST = 20.0, 120.0
 
 
@@ -86,8 +86,7 @@ class StrategiesSection:
         )
         notes = (
             f"Left: the whole budget in training. Right: FLOPs of training to a loss of {self.loss:.3f} and of "
-            "serving so many "
-            "tokens, * the least; - never reaches it.",
+            "serving so many tokens, * the least; - never reaches it.",
         )
         return Sheet(f"Strategies under {self.law}", header, lines, notes)
 
@@ -108,7 +107,7 @@ def rules(law: Law) -> dict[str, Rule]:
         return lambda flops: np.sqrt(flops / (6 * ratio))
 
     return {
-        f"optimum of {law.id}": lambda flops: law.optimum(flops).params,
+        f"optimum of {law.id}": lambda flops: view(law).best(flops).params,
         "20 tokens a parameter": at_ratio(20.0),
         "Kaplan et al. 2020": lambda flops: kaplan.optimum(flops).params,
         f"{OVERTRAINED:g} tokens a parameter": at_ratio(OVERTRAINED),
@@ -137,8 +136,13 @@ def _compared(name: str, rule: Rule, seen: View, flops: float, target: float, de
 
     here = np.asarray(flops, float)
     N = float(rule(here))
+
     # The optimum touches the target at C itself, which a search for a change of sign may miss by rounding.
-    needed = float(np.exp(root(lambda at: loss(np.exp(at)) - target * (1 + 1e-15), np.asarray(LOG_LEAST), LOG_MOST)))
+    # Where there is no optimum, as on a plateau at tiny budgets, the loss counts as too high.
+    def above(at: FloatArray) -> FloatArray:
+        return np.nan_to_num(loss(np.exp(at)), nan=np.inf) - target * (1 + 1e-15)
+
+    needed = float(np.exp(root(above, np.asarray(LOG_LEAST), LOG_MOST)))
     params = float(rule(np.asarray(needed))) if np.isfinite(needed) else np.inf
     costs = tuple(needed + 2 * params * demand if np.isfinite(needed) else np.inf for demand in demands)
     needed = needed if np.isfinite(needed) else np.inf

@@ -9,17 +9,22 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from isoflop.laws import Coefficients, Family, Law, Optimum
+from isoflop.laws import Coefficients, Law, Optimum
 from isoflop.planning.search import least
 
 FloatArray = NDArray[np.float64]
-Loss = Callable[[FloatArray, FloatArray], FloatArray]
-"""Loss at N and D; the arrays broadcast. Of draws: arrays of shape (draws, ...questions)."""
+Loss = Callable[..., FloatArray]
+"""Loss at N and D, and by name at further inputs of the family; the arrays broadcast. Of draws: arrays of shape
+(draws, ...questions)."""
 FlopsPerToken = Callable[[FloatArray], FloatArray]
 """Training FLOPs a token of networks of N parameters."""
 
 LIMITLESS = 1e200
 """Parameters and tokens where only the irreducible loss is left."""
+ROOM = 30.0
+"""Nepers below one parameter and below one token that a search looks at."""
+SEARCHED_DRAWS = 500
+"""Of a family without a closed form: each draw takes some hundred evaluations, and an interval no more draws."""
 
 
 @dataclass(frozen=True)
@@ -47,15 +52,23 @@ class Estimate:
 
     value: FloatArray
     draws: FloatArray | None = None
+    form: Callable[[float], FloatArray] | None = None
+    """Of a loss: half the width, at a level, that the error of the law's form gives its logarithm."""
 
     def interval(self, level: float = 0.9) -> tuple[FloatArray, FloatArray] | None:
-        """Quantiles over the draws, each the value of some draw: no mean of a number with an infinity."""
+        """Quantiles over the draws, each the value of some draw: no mean of a number with an infinity.
+
+        Where the error of the form reaches further, its edges: the two are not added.
+        """
         if self.draws is None:
             return None
         low, high = np.quantile(self.draws, [(1 - level) / 2, (1 + level) / 2], axis=0, method="inverted_cdf")
-        return low, high
+        if self.form is None:
+            return low, high
+        width = np.exp(self.form(level))
+        return np.minimum(low, self.value / width), np.maximum(high, self.value * width)
 
-    def to_dict(self, level: float = 0.9) -> dict[str, Any]:
+    def to_dict(self, level: float) -> dict[str, Any]:
         edges = self.interval(level)
         return {"value": plain(self.value), "interval": None if edges is None else [plain(edge) for edge in edges]}
 
@@ -66,8 +79,6 @@ def plain(values: Any) -> Any:
     >>> plain(np.array([1.0, np.inf])), plain("text")
     ([1.0, None], 'text')
     """
-    if isinstance(values, Estimate):
-        return values.to_dict()
     if isinstance(values, tuple | list):
         return [plain(value) for value in values]
     if not isinstance(values, np.ndarray | float):
@@ -75,6 +86,12 @@ def plain(values: Any) -> Any:
     if np.ndim(values):
         return [plain(number) for number in np.asarray(values)]
     return float(values) if np.isfinite(values) else None
+
+
+def facts(record: object, level: float) -> dict[str, Any]:
+    """The fields of a record as JSON has them, every Estimate with its interval at a level."""
+    fields = vars(record).items()
+    return {name: one.to_dict(level) if isinstance(one, Estimate) else plain(one) for name, one in fields}
 
 
 def six_n(params: FloatArray) -> FloatArray:
@@ -87,24 +104,21 @@ def six_n(params: FloatArray) -> FloatArray:
 
 
 def best_split(loss: Loss, flops: ArrayLike, flops_per_token: FlopsPerToken = six_n) -> Optimum:
-    """The least loss on the line flops_per_token(N) D = C, searched over ln N between one parameter and one token.
-
-    NaN where the loss has no minimum between them.
-    """
+    """The least loss on the line flops_per_token(N) D = C, searched over ln N; NaN where the loss has no minimum."""
     C = np.asarray(flops, float)
 
     def along(log_params: FloatArray) -> FloatArray:
         N = np.exp(log_params)
         return loss(N, C / flops_per_token(N))
 
-    N = np.exp(least(along, np.zeros(C.shape), np.log(C / 6.0)))
+    N = np.exp(least(along, np.full(C.shape, -ROOM), np.log(C / 6.0) + ROOM))
     D = C / flops_per_token(N)
     return Optimum(params=N, tokens=D, loss=np.asarray(loss(N, D)))
 
 
-def has_closed_form(law: Law) -> bool:
-    """Whether the family of a law states its optimum under C = 6 N D."""
-    return type(law.family).optimum is not Family.optimum
+def is_surface(law: Law) -> bool:
+    """Whether it has a loss at any N and D."""
+    return {"params", "tokens"} <= set(law.family.inputs)
 
 
 def view(law: Law, flops_per_token: FlopsPerToken | None = None) -> View:
@@ -112,36 +126,63 @@ def view(law: Law, flops_per_token: FlopsPerToken | None = None) -> View:
     return _view(law, {name: np.asarray(law.coefficients[name], float) for name in law.family.names}, flops_per_token)
 
 
-def drawn_view(law: Law, questions_ndim: int, flops_per_token: FlopsPerToken | None = None) -> View | None:
+def drawn_view(
+    law: Law, questions_ndim: int, flops_per_token: FlopsPerToken | None = None, *, searched: bool = False
+) -> View | None:
     """The law under every draw, for arrays of shape (draws, ...questions) with that many axes of questions."""
     if law.draws is None:
         return None
-    tail = (1,) * questions_ndim
-    return _view(law, {name: law.draws[name].reshape(-1, *tail) for name in law.family.names}, flops_per_token)
+    tail, size = (1,) * questions_ndim, len(law.draws[law.family.names[0]])
+    every = 1 if law.has_optimum and not searched else -(-size // SEARCHED_DRAWS)
+    return _view(law, {name: law.draws[name][::every].reshape(-1, *tail) for name in law.family.names}, flops_per_token)
 
 
 def ask(law: Law, question: Callable[[View], FloatArray], questions_ndim: int) -> Estimate:
     """The answer of the point estimate and of each draw; what a draw cannot answer (NaN) is infinite."""
-    drawn = drawn_view(law, questions_ndim)
+    return ask_all(law, lambda seen: (question(seen),), questions_ndim)[0]
+
+
+def ask_all(
+    law: Law, question: Callable[[View], tuple[FloatArray, ...]], questions_ndim: int, *, searched: bool = False
+) -> tuple[Estimate, ...]:
+    """The same where one search answers several questions; ``searched`` asks the draws that a search carries."""
+    drawn = drawn_view(law, questions_ndim, searched=searched)
     with np.errstate(all="ignore"):
-        draws = None if drawn is None else np.nan_to_num(question(drawn), nan=np.inf, posinf=np.inf)
-        return Estimate(np.asarray(question(view(law))), draws)
+        values = question(view(law))
+        if drawn is None:
+            return tuple(Estimate(np.asarray(value)) for value in values)
+        draws = (np.nan_to_num(one, nan=np.inf, posinf=np.inf) for one in question(drawn))
+        return tuple(Estimate(np.asarray(value), one) for value, one in zip(values, draws, strict=True))
+
+
+def of_form(law: Law, flops: ArrayLike) -> Callable[[float], FloatArray] | None:
+    """What an Estimate of a loss at C FLOPs holds beside noise, where the law knows the error of its form."""
+    error = law.form_error
+    return None if error is None else lambda level: error.half_width(flops, level)
+
+
+def spread(draws: FloatArray, level: float) -> tuple[float, float]:
+    """Quantiles over draws; one without an answer (NaN) may lie beyond either end."""
+    low = np.quantile(np.nan_to_num(draws, nan=-np.inf), (1 - level) / 2, axis=0)
+    return float(low), float(np.quantile(np.nan_to_num(draws, nan=np.inf), (1 + level) / 2, axis=0))
 
 
 def _view(law: Law, theta: Coefficients, flops_per_token: FlopsPerToken | None) -> View:
     family = law.family
     assumed = {name: np.asarray(value) for name, value in family.assumed.items()}
 
-    def loss(params: FloatArray, tokens: FloatArray) -> FloatArray:
-        if not set(family.inputs) <= {"params", "tokens", *assumed}:
+    def loss(params: FloatArray, tokens: FloatArray, **others: FloatArray) -> FloatArray:
+        if not family.inputs or not set(family.inputs) <= {"params", "tokens", *assumed}:
             law.predict(params, tokens)  # says what the law lacks
-        given = {"params": params, "tokens": tokens, **assumed}
+        given = {"params": params, "tokens": tokens, **assumed, **others}
         return family.loss(theta, {name: given[name] for name in family.inputs})
 
     def best(flops: FloatArray) -> Optimum:
         split = None if flops_per_token else family.optimum(theta, flops)
         if split is None:
             return best_split(loss, flops, flops_per_token or six_n)
+        if not family.inputs:
+            return Optimum(*split, loss=np.full(np.shape(split[0]), np.nan))
         inputs = {"params": split[0], "tokens": split[1], "flops": flops, **assumed}
         return Optimum(*split, loss=family.loss(theta, {name: inputs[name] for name in family.inputs}))
 

@@ -37,6 +37,15 @@ def lay_out(sheet: Sheet) -> str:
     return "\n".join(text)
 
 
+def format_ratio(ratio: float) -> str:
+    """Tokens a parameter: to a tenth, or where they are few to three digits.
+
+    >>> format_ratio(18.39), format_ratio(0.03931)
+    ('18.4', '0.0393')
+    """
+    return f"{ratio:.1f}" if ratio >= 1 else f"{ratio:.3g}"
+
+
 def _table(sheet: Sheet) -> list[str]:
     table = tuple(line for line in (sheet.header, *sheet.lines) if line)
     widths = [max(len(line[i]) for line in table) for i in range(len(table[0]))] if table else []

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from isoflop.laws import Law
+from isoflop.planning.optimum import optimum
 from isoflop.planning.questions import optimum_of_loss, tokens_on_surface
-from isoflop.planning.surface import Estimate, View, ask, plain
+from isoflop.planning.surface import Estimate, View, ask, facts, of_form
 
 FloatArray = NDArray[np.float64]
 
@@ -30,8 +31,8 @@ class Valley:
     wasted: Estimate
     loss_at_budget: Estimate
 
-    def to_dict(self) -> dict[str, Any]:
-        return {name: plain(value) for name, value in vars(self).items()}
+    def to_dict(self, level: float) -> dict[str, Any]:
+        return facts(self, level)
 
 
 def valley(law: Law, flops: float, times_optimum: ArrayLike = (0.25, 0.5, 1.0, 2.0, 4.0)) -> Valley:
@@ -44,11 +45,7 @@ def valley(law: Law, flops: float, times_optimum: ArrayLike = (0.25, 0.5, 1.0, 2
     """
     k = np.atleast_1d(np.asarray(times_optimum, float))
     C = np.asarray(flops, float)
-    N = (
-        k * law.optimum(C).params
-        if law.family.inputs == ("flops",)
-        else k * ask(law, lambda s: s.best(C).params, 0).value
-    )
+    N = k * optimum(law, C).params
 
     def tokens(seen: View) -> FloatArray:
         return np.asarray(tokens_on_surface(seen, N, seen.best(C).loss))
@@ -61,4 +58,4 @@ def valley(law: Law, flops: float, times_optimum: ArrayLike = (0.25, 0.5, 1.0, 2
 
     needed = ask(law, tokens, 1)
     overhead = Estimate(6 * N * needed.value / C - 1, None if needed.draws is None else 6 * N * needed.draws / C - 1)
-    return Valley(k, N, needed, overhead, ask(law, wasted, 1), ask(law, loss, 1))
+    return Valley(k, N, needed, overhead, ask(law, wasted, 1), replace(ask(law, loss, 1), form=of_form(law, C)))

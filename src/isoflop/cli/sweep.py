@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import Annotated
 
@@ -12,15 +11,14 @@ from isoflop import study as studies
 from isoflop.cli import study_text as text
 from isoflop.cli.arguments import cores
 from isoflop.cli.progress import watch as watch_runs
+from isoflop.cli.sweep_look import Folder, Json, say_standing, status, watch
 from isoflop.errors import RunsFailed, UsageError
 from isoflop.hardware import Cluster, accelerator
 from isoflop.runs import write_study_table
 
 HELP = "Make the runs of a study, watch them, gather them. A study is a folder with a study.toml."
 sweep = typer.Typer(add_completion=False, rich_markup_mode=None, help=HELP, no_args_is_help=True)
-Folder = Annotated[Path, typer.Argument(metavar="STUDY", help="The study's folder, or its study.toml.")]
 Names = Annotated[list[str] | None, typer.Argument(metavar="[RUN]...", help="Runs, by the beginning of their names.")]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show runs, FLOPs, memory, hours and dollars; make nothing.")]
 Workers = Annotated[int | None, typer.Option(min=1, help="Runs at a time, else one a core.", show_default=False)]
 Hardware = Annotated[str | None, typer.Option(help="Price runs on this, one device each (isoflop hardware).")]
@@ -72,25 +70,13 @@ def run(
         ):
             studies.run_study(found, place, runs=chosen, on_progress=progress, trainer=trainer, manner=manner)
     except RunsFailed:  # the others are there
-        _say_standing(found, json=json)
+        say_standing(found, json=json)
         raise
-    _say_standing(found, json=json)
+    say_standing(found, json=json)
 
 
-@sweep.command()
-def status(
-    study: Folder,
-    runs: Annotated[bool, typer.Option("--runs", help="List every run.")] = False,
-    follow: Annotated[bool, typer.Option("--follow", help="Say it again every 2 seconds, until Ctrl-C.")] = False,
-    json: Json = False,
-) -> None:
-    """Say where the study stands. Runs by state, FLOPs done, time left, failures and why, checks of the protocol."""
-    found = studies.open_study(study)
-    _say_standing(found, json=json, runs=runs)
-    while follow:
-        time.sleep(2.0)
-        typer.echo()
-        _say_standing(found, json=json, runs=runs)
+sweep.command()(status)
+sweep.command()(watch)
 
 
 @sweep.command()
@@ -119,7 +105,3 @@ def cancel(study: Folder, names: Names = None) -> None:
     """End runs, and leave them so. All that have not ended, or those named; a running study sees it in seconds."""
     told = studies.cancel(studies.open_study(study), names or [])
     typer.echo(text.told(told, "is", "are", "cancelled; isoflop sweep retry takes it back"))
-
-
-def _say_standing(study: studies.Study, *, json: bool, runs: bool = False) -> None:
-    typer.echo(text.standing(studies.standing(study), runs=runs, json=json))

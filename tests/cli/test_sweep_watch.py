@@ -1,4 +1,4 @@
-"""``isoflop sweep watch``: fits again as results arrive, says when the target is known well enough, and ends the rest."""
+"""``isoflop sweep watch``: fits again as results arrive, says when the target is known, and ends the rest."""
 
 from __future__ import annotations
 

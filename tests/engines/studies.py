@@ -25,7 +25,7 @@ eval_windows = 32
 [corpus]
 source = "../text"
 [grid]
-budgets = [4e9, 8e9]
+budgets = [2e9, 4e9]
 widths = [8, 12]
 """
 

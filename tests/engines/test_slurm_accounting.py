@@ -1,0 +1,54 @@
+"""A Slurm with accounting that forgets ended jobs within seconds: what became of them is told by ``sacct``."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from isoflop.executors import Cause, Manners, SlurmSettings, Status, slurm_executor
+from isoflop.testing.executors import python_job, wait_until_final
+
+OFTEN = Manners(poll_seconds=0.2, patience_seconds=60.0)
+
+
+def forgotten(cluster: Any) -> bool:
+    return cluster.run("squeue", "-h", "-t", "all") == ""
+
+
+def wait_for(condition: Any, patience_seconds: float = 90.0) -> None:
+    deadline = time.monotonic() + patience_seconds
+    while not condition():
+        assert time.monotonic() < deadline, "what was waited for did not come"
+        time.sleep(0.2)
+
+
+def test_jobs_that_squeue_has_forgotten_are_told_by_sacct(
+    accounting_cluster: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Ended while no client looked, the one by scancel and the other with its node, so that no mark says how."""
+    monkeypatch.setenv("SLURM_CONF", str(accounting_cluster.conf))
+    sleeps = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); open('begun', 'w'); time.sleep(100)"
+    gone, lost, done = (python_job(tmp_path, name, sleeps) for name in ("gone", "lost", "done"))
+    done = python_job(tmp_path, "done", "open('begun', 'w')")
+    with slurm_executor(tmp_path / "slurm", SlurmSettings(requeue=False), OFTEN) as first:
+        for job in (gone, lost, done):
+            first.submit(job)
+    wait_for(lambda: all((job.folder / "begun").exists() for job in (gone, lost, done)))
+    rows = accounting_cluster.run("squeue", "-h", "-t", "R", "-o", "%i %A %N").splitlines()
+    task, number, node = next(row.split() for row in rows if row.split()[0].endswith("_1"))
+    accounting_cluster.kill_node(node, int(number))
+    for path in tmp_path.glob("slurm/*/marks/1.1.started"):
+        path.write_text("{}")
+    subject = next(row.split()[0] for row in rows if row.split()[0].endswith("_0"))
+    accounting_cluster.run("scancel", "--signal=KILL", "--full", subject)
+    accounting_cluster.run("scancel", subject)
+    wait_for(lambda: forgotten(accounting_cluster))
+    with slurm_executor(tmp_path / "slurm", SlurmSettings(), OFTEN) as second:
+        assert wait_until_final(second, done).status is Status.DONE
+        report = wait_until_final(second, lost)
+        assert (report.status, report.cause) == (Status.FAILED, Cause.NODE_LOST)
+        assert report.reason.startswith("Slurm: the node failed")
+        assert wait_until_final(second, gone).status in (Status.CANCELLED, Status.FAILED)

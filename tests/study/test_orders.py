@@ -248,6 +248,9 @@ def test_a_placeholder_that_there_is_not_is_named() -> None:
         own_trainer(["train", "--n={parms}"])
     with pytest.raises(UsageError, match=r"write \{\{ for a brace itself"):
         own_trainer(["train", "{"])
+    for odd in ("{params:zz}", "{params!q}", "{params:{foo}}", "{params:>9}"):
+        with pytest.raises(UsageError, match=r"write \{params\} alone, without : or !"):
+            own_trainer(["train", odd])
 
 
 def branched(tmp_path: Path) -> Study:

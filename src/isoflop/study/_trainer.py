@@ -58,12 +58,14 @@ def own_trainer(command: Sequence[str]) -> Trainer:
     """A trainer of one's own; UnknownName for a placeholder that there is not, UsageError for a brace out of place."""
     for word in command:
         try:
-            names = [name for _, name, _, _ in string.Formatter().parse(word) if name is not None]
+            fields = [field for field in string.Formatter().parse(word) if field[1] is not None]
         except ValueError as error:
             raise UsageError(f"the trainer's command has {word!r}: {error}; write {{{{ for a brace itself.") from None
-        for name in names:
+        for _, name, form, conversion in fields:
             if name not in PLACEHOLDERS:
-                raise UnknownName.among("placeholder", name, PLACEHOLDERS)
+                raise UnknownName.among("placeholder", name or "", PLACEHOLDERS)
+            if form or conversion:
+                raise UsageError(f"the trainer's command has {word!r}; write {{{name}}} alone, without : or !.")
     return Trainer(tuple(command), is_own=True)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from isoflop.errors import UsageError
+from isoflop.hardware import Cluster, accelerator
 from isoflop.study import (
     CorpusPlan,
     RunPlan,
@@ -227,3 +228,19 @@ def test_corpora_in_different_units_are_refused(tmp_path):
     (tmp_path / "study.toml").write_text(text + corpora + "[[runs]]\nwidth = 16\nbudget = 1e11\n")
     with pytest.raises(UsageError, match="these have bpe:1024 and byte: their losses cannot be compared"):
         init_study(tmp_path)
+
+
+def test_runs_are_priced_in_the_number_format_they_are_trained_in(tmp_path):
+    """NVIDIA's data sheet of the H100 SXM: 989 TFLOP/s dense in bf16, 495 in tf32; 80 GB."""
+    hours = {}
+    for precision in ("float32", "bfloat16"):
+        text = HEAD.replace("small-bytes-v1", "llama-step-law-v1") + f'[trainer]\nprecision = "{precision}"\n'
+        (tmp_path / "study.toml").write_text(text + '[[runs]]\nwidth = 512\ntokens = "1B"\n')
+        specs = planned_specs(read_plan(tmp_path / "study.toml"), DIGESTS)
+        priced = price(specs, 1, Cluster(accelerator("H100"), utilisation=0.4))
+        hours[precision] = priced.hours
+        assert priced.hours == pytest.approx(
+            priced.flops / 3600 / 0.4 / (989e12 if precision == "bfloat16" else 495e12), rel=2e-3
+        )
+        assert any("caution" in note for note in priced.notes) == (priced.runs[0].memory > 80e9)
+    assert hours["float32"] > 1.9 * hours["bfloat16"]

@@ -270,7 +270,7 @@ class _Watch:
         state = read_state(job.folder, spec, supervised=not report.status.is_final, own=self._trainer.is_own)
         if report.reason and not state.reason and not state.state.is_finished:
             state = replace(state, reason=report.reason)
-        begun = state.state is State.PENDING and report.status is Status.RUNNING
+        begun = state.state in (State.PENDING, State.STOPPED) and report.status is Status.RUNNING
         return replace(state, state=State.RUNNING) if begun else state
 
     def _record_end(self, job: Job, spec: RunSpec, report: JobReport) -> None:

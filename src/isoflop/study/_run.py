@@ -304,8 +304,9 @@ def _raise_for_unfinished(states: Sequence[RunState], manner: Manner) -> None:
     named = [f"{state.run_id} ({_why(state)})" for state in unfinished[:3]]
     if len(unfinished) > 3:
         named.append(f"{len(unfinished) - 3} more")
+    ended = "failed" if all(state.state.has_failed for state in unfinished) else "have no result"
     raise RunsFailed(
-        f"{len(unfinished)} of {len(states)} runs failed: {', '.join(named)}; the other "
+        f"{len(unfinished)} of {len(states)} runs {ended}: {', '.join(named)}; the other "
         f"{len(states) - len(unfinished)} are kept, and {manner.again}."
     )
 

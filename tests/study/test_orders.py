@@ -76,6 +76,8 @@ def written(text: str) -> str:
 
 ENDINGS = {
     "crash": ("raise ValueError('no such layer')", State.FAILED, "ValueError: no such layer"),
+    "colours": ("sys.exit('\\x1b[31mred\\x1b[0m')", State.FAILED, "red"),
+    "a long story": ("sys.exit('x' * 4000)", State.FAILED, "x" * 296 + " ..."),
     "code": ("sys.exit(7)", State.FAILED, "exit code 7"),
     "memory": ("raise MemoryError('8 GiB')", State.OUT_OF_MEMORY, "MemoryError: 8 GiB"),
     "cuda": ("sys.exit('torch.OutOfMemoryError: CUDA out of memory')", State.OUT_OF_MEMORY, "CUDA out of memory"),
@@ -315,7 +317,7 @@ def test_the_protocol_is_checked_with_and_without_losses(study: Study, specs: Sp
     assert codes == {"warmup": False, "horizon": True, "learning_rate": False}
     run(study, python(SAYS_LOSS))
     (edge,) = (check for check in protocol(study.states()) if check.code == "edge")
-    assert "1e+09 FLOPs at width 16" in edge.message
+    assert "1e9 FLOPs at width 16" in edge.message
 
 
 def test_a_learning_rate_that_is_not_the_best_of_its_probes_is_named(tmp_path: Path) -> None:

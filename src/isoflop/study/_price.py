@@ -86,7 +86,7 @@ def _notes(runs: Sequence[Priced], cluster: Cluster) -> tuple[str, ...]:
         most, device = max(run.memory for run in large), cluster.accelerator.id
         said.append(
             f"caution: {len(large)} of {len(runs)} runs need up to {most / 1e9:.0f} GB, and one {device} has "
-            f" {room / 1e9:.0f}: gather their gradient over micro_batches, or train them in bfloat16"
+            f"{room / 1e9:.0f}: gather their gradient over micro_batches, or train them in bfloat16"
         )
     return tuple(said)
 

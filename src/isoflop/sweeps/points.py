@@ -47,7 +47,7 @@ def point(recipe: Recipe, cell: Cell) -> Point:
     if steps < recipe.minimum_steps:
         raise UsageError(
             f"{format_flops(cell.budget)} FLOPs ({format_si(cell.budget / cost)} tokens) buy {steps} steps at width "
-            f"{cell.width}, and {recipe.name} needs {recipe.minimum_steps}; give more, or a smaller width."
+            f"{cell.width}, and {recipe.name} needs {recipe.minimum_steps}; give a larger budget or a smaller width."
         )
     return Point(cell.budget, shape, windows, steps, steps * batch_tokens, steps * flops_per_step)
 

@@ -66,7 +66,7 @@ def _measured(folder: Path) -> dict[str, float]:
 
 def _row(run: Path, measured: Mapping[str, float]) -> dict[str, Any]:
     """One run as a row: facts first, clocks last."""
-    spec = read_object(run / "spec.json", "delete it, and isoflop sweep init writes it again")
+    spec = read_object(run / "spec.json", "delete it, and isoflop sweep init (or quickstart) writes it again")
     ended = run / "result.json"
     if not ended.exists():
         return _row_of(run, spec, _unfinished(run, spec), measured)

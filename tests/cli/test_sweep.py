@@ -294,6 +294,15 @@ def test_files_of_a_run_that_are_broken_are_named(
         assert f"{name} is not whole" in sentence(capsys)
 
 
+@pytest.mark.parametrize("command", ["run", "status"])
+def test_a_study_that_was_never_initialised_says_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    study = write_study(tmp_path / "study")
+    assert run(["sweep", command, str(study)]) == 2
+    assert "has no runs yet: say isoflop sweep init" in sentence(capsys)
+
+
 def test_a_study_that_is_locked_by_this_process_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     study = write_study(tmp_path / "study")
     assert run(["sweep", "init", str(study)]) == 0

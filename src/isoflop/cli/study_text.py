@@ -37,6 +37,7 @@ def _preview_as_dict(priced: Preview, checks: Sequence[Check]) -> dict[str, Any]
         "cost_usd": priced.usd,
         "workers": priced.workers,
         "where": priced.where,
+        "notes": list(priced.notes),
         "runs": [
             {"run_id": run.spec.run_id, "params": run.params, "tokens": run.spec.tokens, "flops": run.flops}
             | {"memory_bytes": run.memory, "hours": run.hours, "cost_usd": run.usd}
@@ -50,7 +51,11 @@ def _preview_as_text(priced: Preview, checks: Sequence[Check], made: Study | Non
     """What the runs will take, the first of them in a table, and the checks of the protocol."""
     head = f"{count_of(len(priced.runs))}, {format_flops(priced.flops)} FLOPs in all"
     cost = "" if priced.usd is None else f", {format_usd(priced.usd)}"
-    lines = [f"{head}, about {duration(3600 * priced.hours)} on {priced.workers} {priced.where}{cost}", ""]
+    lines = [
+        f"{head}, about {duration(3600 * priced.hours)} on {priced.workers} {priced.where}{cost}",
+        *priced.notes,
+        "",
+    ]
     rows = [("run", "N", "D", "FLOPs", "memory", "time"), *map(_preview_row, priced.runs[:SHOWN])]
     lines += table(rows, left=1)
     if len(priced.runs) > SHOWN:
@@ -67,7 +72,7 @@ def _preview_row(run: Priced) -> tuple[str, ...]:
         format_si(run.params),
         format_si(run.spec.tokens),
         format_flops(run.flops),
-        f"{run.memory / 2**30:.2g} GiB" if run.memory > 2**28 else f"{run.memory / 2**20:.0f} MiB",
+        f"{run.memory / 2**30:.1f} GiB" if run.memory > 2**28 else f"{run.memory / 2**20:.0f} MiB",
         duration(3600 * run.hours),
     )
 

@@ -76,7 +76,8 @@ def why_not(needed: tuple[str, ...] = NEEDED) -> str:
     """What this machine lacks for a Slurm of its own, or ""."""
     lacking = [name for name in needed if shutil.which(name, path=f"{os.environ['PATH']}:/usr/sbin") is None]
     if lacking:
-        return f"no Slurm to start here: {', '.join(lacking)} missing (Debian: slurm-wlm munge; for accounting slurmdbd mariadb-server)"
+        debian = "slurm-wlm munge; for accounting slurmdbd mariadb-server"
+        return f"no Slurm to start here: {', '.join(lacking)} missing (Debian: {debian})"
     return "" if os.geteuid() == 0 else "starting a Slurm of one's own takes root"
 
 

@@ -82,9 +82,8 @@ def _standing_as_text(now: Standing, *, runs: bool) -> str:
     counts = ", ".join(f"{count} {str(state).replace('_', ' ')}" for state, count in now.counts.items())
     share = now.flops / now.flops_planned if now.flops_planned else 0.0
     left = "" if not now.core_seconds_left else f", about {duration(now.core_seconds_left)} of one core left"
-    running = "the study is running" if now.is_running else "the study is not running"
-    if now.engine and not now.is_running:
-        running = "nobody watches the study"
+    idle = "nobody watches the study" if now.engine else "the study is not running"
+    running = "the study is running" if now.is_running else idle
     lines = [
         f"{now.name}: {count_of(len(now.runs))}: {counts or 'none'}",
         f"{share:.0%} of {format_flops(now.flops_planned)} FLOPs{left}; {running}",
@@ -97,10 +96,8 @@ def _standing_as_text(now: Standing, *, runs: bool) -> str:
         lines.append(f"{format_usd(now.usd(now.process_hours) or 0.0)} so far{to_come}")
     bad = [run for run in now.runs if run.state.has_failed or run.state is State.DIVERGED or run.reason]
     if bad:
-        lines += [
-            "",
-            *table([(run.run_id, str(run.state).replace("_", " "), run.reason) for run in bad[:SHOWN]], left=3),
-        ]
+        rows = [(run.run_id, str(run.state).replace("_", " "), run.reason) for run in bad[:SHOWN]]
+        lines += ["", *table(rows, left=3)]
         if len(bad) > SHOWN:
             lines.append(f"... and {len(bad) - SHOWN} more (--json has all)")
     if runs:

@@ -53,28 +53,33 @@ def watch(
 ) -> None:
     """Fit again as results arrive, until N* at the target is known well enough. Then the other runs need not be
     made."""
-    found, budget, seen = studies.open_study(study), read_flops(target).value, -1
+    found, budget, seen = studies.open_study(study), read_flops(target).value, 0
+    answer = SoFar(0, budget, within, why="no run has ended")
     while True:
         states = found.states()
         left = [state for state in states if not (state.state.is_finished or state.state is studies.State.CANCELLED)]
         ended = len(states) - len(left)
-        if ended != seen:
-            seen, answer = ended, _answer(found, budget, within, family)
+        is_last = not any(state.state.goes_on for state in left)
+        if ended != seen and (now := _answer(found, budget, within, family, is_last)):
+            seen, answer = ended, now
             typer.echo(dumps(answer.to_dict(), allow_nan=False) if json else _line(answer, len(states)))
             if answer.is_reached:
                 told = studies.cancel(found, []) if cancel and left else ()
                 typer.echo(_reached(found.folder, len(left), told), err=json)
                 return
-        if not any(state.state.goes_on for state in left):
+        if is_last:
             raise DataError(_not_reached(answer, found.folder))
         time.sleep(every)
 
 
-def _answer(study: studies.Study, budget: float, within: float, family: str) -> SoFar:
+def _answer(study: studies.Study, budget: float, within: float, family: str, is_last: bool) -> SoFar | None:
+    """What the runs say; None where a result is being written at this moment, and the next look will tell."""
     try:
         runs = read_runs(study.folder)
-    except TableError as error:  # nothing has ended yet
-        return SoFar(0, budget, within, why=str(error))
+    except TableError:
+        if is_last:
+            raise
+        return None
     return so_far(runs, budget, within=within, family=family)
 
 

@@ -180,20 +180,11 @@ class SlurmCluster:
             "mariadb-install-db",
             *("--user=root", "--auth-root-authentication-method=normal", f"--datadir={own}/data", "--skip-test-db"),
         )
-        subprocess.Popen(
-            [
-                *(
-                    "/usr/sbin/mariadbd",
-                    "--no-defaults",
-                    "--user=root",
-                    f"--datadir={own}/data",
-                    f"--socket={own}/s.sock",
-                ),
-                *(f"--pid-file={self.folder}/run/mariadbd.pid", "--bind-address=127.0.0.1", f"--port={database}"),
-                *("--innodb-buffer-pool-size=64M", "--innodb-lock-wait-timeout=900", f"--log-error={own}/err.log"),
-            ],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
+        self.run(
+            *("sh", "-c", 'exec "$@" >/dev/null 2>&1 &', "sh"),
+            *("/usr/sbin/mariadbd", "--no-defaults", "--user=root", f"--datadir={own}/data", f"--socket={own}/s.sock"),
+            *(f"--pid-file={self.folder}/run/mariadbd.pid", "--bind-address=127.0.0.1", f"--port={database}"),
+            *("--innodb-buffer-pool-size=64M", "--innodb-lock-wait-timeout=900", f"--log-error={own}/err.log"),
         )
         ask = ("mariadb", "--no-defaults", "-uroot", f"--socket={own}/s.sock", "-e")
         self._until(*ask, "select 1")

@@ -10,6 +10,7 @@ from isoflop.accounting.flops import (
 )
 from isoflop.accounting.memory import (
     PRECISIONS,
+    ActivationMemory,
     Precision,
     StateMemory,
     activation_memory,
@@ -33,6 +34,7 @@ __all__ = [
     "ARCHITECTURES",
     "PRECISIONS",
     "Account",
+    "ActivationMemory",
     "Architecture",
     "Experts",
     "FlopsPerToken",

@@ -8,7 +8,14 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from isoflop.accounting.flops import FlopsPerToken, Recompute, flops_per_token, hardware_flops_per_token
-from isoflop.accounting.memory import GIB, StateMemory, activation_memory, kv_cache, state_memory
+from isoflop.accounting.memory import (
+    GIB,
+    ActivationMemory,
+    StateMemory,
+    activation_memory,
+    kv_cache,
+    state_memory,
+)
 from isoflop.accounting.params import ParamsCount, Parts, count_params, count_parts
 from isoflop.accounting.presets import preset
 from isoflop.accounting.shapes import Experts, Shape, architecture, usual_shape
@@ -43,7 +50,7 @@ class Account:
     flops: FlopsPerToken
     hardware_flops: float
     states: StateMemory
-    activations: float
+    activations: ActivationMemory
     kv_cache_token: float
     kv_cache_context: float
     devices: int
@@ -70,7 +77,8 @@ class Account:
                 "sequences": self.sequences,
                 "recompute": self.recompute,
                 **{f"{name}_bytes": value for name, value in self.states.to_dict().items()},
-                "activations_bytes": self.activations,
+                "activations_bytes": self.activations.total,
+                "activations_of": {f"{name}_bytes": value for name, value in vars(self.activations).items()},
                 "kv_cache_bytes_per_token": self.kv_cache_token,
                 "kv_cache_bytes_at_context": self.kv_cache_context,
             },
@@ -126,12 +134,14 @@ class Account:
     def _memory(self) -> list[str]:
         over = f"{self.devices} device{'s' if self.devices > 1 else ''}, ZeRO stage {self.stage}, {self.precision}"
         kept = f"{self.sequences} sequence{'s' if self.sequences > 1 else ''}, recompute {self.recompute}"
-        states = self.states
+        states, kept_of = self.states, self.activations
+        again = f", one while computed again {_gib(kept_of.at_work)}" if kept_of.at_work else ""
         return [
             f"memory on each of {over}",
             f"  {_gib(states.total)} of state: weights {_gib(states.weights)}, gradients {_gib(states.gradients)}, "
             f"optimiser {_gib(states.optimiser)}",
-            f"  activations ({kept}) {_gib(self.activations)}",
+            f"  activations ({kept}) {_gib(kept_of.total)}: blocks {_gib(kept_of.blocks)}{again}, "
+            f"head and loss {_gib(kept_of.head)}",
             f"  keys and values while serving: {self.kv_cache_token / 1e3:,.4g} kB a token, "
             f"{_gib(self.kv_cache_context)} at the whole context (16 bits)",
         ]
@@ -164,7 +174,7 @@ def count_network(
         flops=flops_per_token(shape),
         hardware_flops=hardware_flops_per_token(shape, recompute),
         states=state_memory(params.total, devices=devices, stage=stage, precision=precision),
-        activations=activation_memory(shape, sequences=sequences, recompute=recompute),
+        activations=activation_memory(shape, sequences=sequences, recompute=recompute, precision=precision),
         kv_cache_token=kv_cache(shape),
         kv_cache_context=kv_cache(shape, shape.context),
         devices=devices,

@@ -25,7 +25,7 @@ GPT = Shape(32, 4096, 32, 4 * 4096, 50257, 4096, architecture("gpt2"))
 
 
 def test_activations_of_gpts_block_with_dropout():
-    """s b h (34 + 5 a s / h), 34 s b h, 2 s b h a block (Korthikanti et al., equations 1 and 4, table 2): 97, 17, 1 GiB."""
+    """s b h (34 + 5 a s / h), 34 s b h, 2 s b h a block (Korthikanti et al., equation 1, table 2): 97, 17, 1 GiB."""
     kept = [activation_memory(GPT, recompute=kind, dropout=True) for kind in ("none", "selective", "full")]
     sbh = 4096 * 4096
     assert [one.blocks for one in kept] == [32 * sbh * each for each in (34 + 5 * 32 * 4096 / 4096, 34, 2)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 
 from isoflop.accounting.flops import Recompute
-from isoflop.accounting.shapes import Shape, architecture
+from isoflop.accounting.shapes import Shape
 from isoflop.errors import UnknownName, UsageError
 
 GIB = 2.0**30
@@ -101,9 +101,10 @@ def activation_memory(
     matrices and of activations, queries, keys and values. "selective" leaves out attention's scores, which are computed
     again or never stored (FlashAttention); "full" keeps the input of each block and what one block needs while it is
     computed again. The head adds its logits and their log-probabilities in 32 bits. With ``dropout``, whose masks take
-    a byte, a block of GPT's shape takes the s b h (34 + 5 a s / h) of Korthikanti et al. (arXiv 2205.05198, equation 1).
+    a byte, a block of GPT takes the s b h (34 + 5 a s / h) of Korthikanti et al. (arXiv 2205.05198, equation 1).
 
-    >>> llama = Shape(32, 4096, 32, 11008, 32000, 4096, architecture("llama"))
+    >>> from isoflop.accounting import preset
+    >>> llama = preset("llama2-7b")
     >>> [round(activation_memory(llama, recompute=kind).blocks / GIB, 1) for kind in ("none", "selective", "full")]
     [50.8, 18.8, 1.0]
     """

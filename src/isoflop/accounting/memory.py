@@ -9,6 +9,7 @@ from isoflop.accounting.shapes import Shape
 from isoflop.errors import UnknownName, UsageError
 
 GIB = 2.0**30
+MOST_DEVICES = 10**9
 
 
 @dataclass(frozen=True)
@@ -66,8 +67,8 @@ def state_memory(params: float, *, devices: int = 1, stage: int = 0, precision: 
     bytes_of = precision_of(precision)
     if stage not in (0, 1, 2, 3):
         raise UsageError(f"ZeRO has the stages 0 to 3, not {stage}.")
-    if devices < 1:
-        raise UsageError(f"{devices} devices hold nothing; give one or more.")
+    if not 1 <= devices <= MOST_DEVICES:
+        raise UsageError(f"{devices} devices hold nothing; give one or more, a billion at most.")
     shares = [devices if stage >= first else 1 for first in (3, 2, 1)]
     each = (bytes_of.weight, bytes_of.gradient, bytes_of.optimiser)
     return StateMemory(*(params * size / share for size, share in zip(each, shares, strict=True)))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from isoflop import laws
@@ -35,7 +36,8 @@ KEPT_FREE = 0.1
 class Asked:
     """What else a plan is to answer. ``hardware`` is an accelerator's name; None where a thing is not asked.
 
-    ``devices``, ``mfu``, ``dtype`` and ``price_usd_per_hour`` (of a device) replace the accelerator's defaults.
+    ``devices``, ``mfu``, ``dtype`` and ``price_usd_per_hour`` (of a device) replace the accelerator's defaults, and
+    ``power`` those of Cluster for energy and carbon, by their names there, whoever names the hardware.
     ``architecture`` is the kind of network whose shapes are sought, with ``vocab`` and ``context``; ``exact_flops``
     splits the budget again with what a token of that kind (llama where none is named) costs.
 
@@ -50,9 +52,10 @@ class Asked:
     mfu: float | None = None
     dtype: str | None = None
     price_usd_per_hour: float | None = None
+    power: Mapping[str, float] = field(default_factory=dict)
     architecture: str | None = None
-    vocab: int = VOCAB
-    context: int = CONTEXT
+    vocab: int | None = None
+    context: int | None = None
     exact_flops: bool = False
     target_loss: float | None = None
     params: float | None = None
@@ -66,6 +69,17 @@ class Asked:
     measured: tuple[float, float, float] | None = None
     show: frozenset[str] = frozenset()
 
+    def __post_init__(self) -> None:
+        if self.architecture is None and not self.exact_flops and (self.vocab, self.context) != (None, None):
+            raise UsageError(
+                "a vocabulary or context is of whole networks: ask for an architecture or exact FLOPs too."
+            )
+
+    @property
+    def widths(self) -> tuple[int, int]:
+        """Vocabulary and context of whole networks."""
+        return VOCAB if self.vocab is None else self.vocab, CONTEXT if self.context is None else self.context
+
 
 NOTHING = Asked()
 
@@ -75,12 +89,14 @@ def answer(law: Law, spent: Budget, asked: Asked, level: float) -> tuple[Section
     cluster = _cluster(spent, asked)
     sections: list[Section] = []
     if cluster is not None:
-        sections.append(HardwareSection(cluster, cluster.cost(spent.flops)))
+        # A budget in hardware has said its cautions with its reading.
+        cautions = () if spent.cluster is not None else cluster.cautions()
+        sections.append(HardwareSection(cluster, cluster.cost(spent.flops), cautions))
     if (asked.params, asked.tokens, asked.tokens_per_param) != (None, None, None) and asked.target_loss is None:
         sections.append(fixed(law, spent.flops, asked.params, asked.tokens, asked.tokens_per_param, level))
     if asked.exact_flops:
         kind = asked.architecture or "llama"
-        sections.append(exact_split(law, spent.flops, kind, asked.vocab, asked.context, level))
+        sections.append(exact_split(law, spent.flops, kind, *asked.widths, level))
     if asked.architecture is not None:
         sections.append(_architecture(law, spent.flops, asked, cluster))
     return (*sections, *_further(law, spent.flops, asked, level))
@@ -119,13 +135,13 @@ def _cluster(spent: Budget, asked: Asked) -> Cluster | None:
                 f"the budget names its hardware ({spent.cluster.accelerator.id}); say devices, MFU, price and number "
                 "format there, as in 64xH100 @ 40% for 30 days."
             )
-        return spent.cluster
+        return spent.cluster.powered(**asked.power)
     if asked.hardware is None:
-        if any(value is not None for value in given):
-            raise UsageError("devices, MFU, price or number format need hardware to be of; name it, as in H100.")
+        if asked.power or any(value is not None for value in given):
+            raise UsageError("devices, MFU, price, power or number format need hardware to be of; name it, as in H100.")
         return None
     one = accelerator(asked.hardware)
-    return Cluster(one, asked.devices, asked.mfu, asked.dtype, asked.price_usd_per_hour)
+    return Cluster(one, asked.devices, asked.mfu, asked.dtype, asked.price_usd_per_hour).powered(**asked.power)
 
 
 @dataclass(frozen=True)
@@ -134,6 +150,7 @@ class HardwareSection:
 
     cluster: Cluster
     cost: Cost
+    cautions: tuple[str, ...]
 
     name = "hardware"
 
@@ -153,10 +170,7 @@ class HardwareSection:
                 ("carbon", f"{format_si(cost.co2_kg / 1000)} t CO2e"),
             ]
         assumed = f"Assumed: {'; '.join(cost.assumptions)}."
-        # A budget in hardware has said its cautions with its reading.
-        return Sheet(
-            f"Hardware: {self.cluster.accelerator.title}", (), tuple(rows), (assumed, *self.cluster.cautions())
-        )
+        return Sheet(f"Hardware: {self.cluster.accelerator.title}", (), tuple(rows), (assumed, *self.cautions))
 
 
 @dataclass(frozen=True)
@@ -225,9 +239,8 @@ class ArchitectureSection:
 def _architecture(law: Law, flops: float, asked: Asked, cluster: Cluster | None) -> ArchitectureSection:
     assert asked.architecture is not None
     devices = cluster.count if cluster is not None and cluster.count is not None else 1
-    found = architectures(
-        law, flops, kind=asked.architecture, vocab=asked.vocab, context=asked.context, devices=devices
-    )
+    vocab, context = asked.widths
+    found = architectures(law, flops, kind=asked.architecture, vocab=vocab, context=context, devices=devices)
     rates, batches = _hyperparameters(found[0], flops)
     capacity = None if cluster is None else cluster.accelerator.memory_gigabytes * GIGABYTE
     return ArchitectureSection(found, rates, batches, capacity, law.id)

@@ -124,10 +124,11 @@ def test_a_law_without_a_fitted_range_is_said() -> None:
     assert "does not say on which budgets it was fitted" in row.notes[0]
 
 
-def test_laws_that_count_differently_are_not_to_be_compared() -> None:
+def test_laws_that_count_differently_are_recounted() -> None:
     blocks = dataclasses.replace(uncertain("blocks"), conventions=Conventions(ParamsConvention.NON_EMBEDDING))
     text = said(plan([uncertain(), blocks], 1e20))
-    assert "Do not compare blocks with mine as they stand: params is non_embedding here and total there." in text
+    assert "blocks counted as mine counts: the split that costs the same 6 N D so." in text
+    assert "Do not compare" not in text
 
 
 def test_the_text_echoes_the_budget_and_lines_up() -> None:

@@ -69,11 +69,10 @@ class Asked:
     measured: tuple[float, float, float] | None = None
     show: frozenset[str] = frozenset()
 
-    def __post_init__(self) -> None:
-        if self.architecture is None and not self.exact_flops and (self.vocab, self.context) != (None, None):
-            raise UsageError(
-                "a vocabulary or context is of whole networks: ask for an architecture or exact FLOPs too."
-            )
+    @property
+    def about_networks(self) -> bool:
+        """Whether a vocabulary or context is given where no whole network is asked for."""
+        return self.architecture is None and not self.exact_flops and (self.vocab, self.context) != (None, None)
 
     @property
     def widths(self) -> tuple[int, int]:

@@ -204,6 +204,8 @@ def _number(digits: str, seen: str) -> float:
 def _as_float(number: float, wanted: str) -> float:
     try:
         return float(number)
+    except (TypeError, ValueError):
+        raise QuantityError(f"{wanted} is one number or a text, not {number!r}.") from None
     except OverflowError:
         raise QuantityError(f"{wanted} of more than 1e308 is beyond what can be computed with; give less.") from None
 

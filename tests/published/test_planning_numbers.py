@@ -7,6 +7,7 @@ import pytest
 from scipy.optimize import brentq
 
 from isoflop import laws
+from isoflop.accounting import count_params, preset
 from isoflop.planning.backward import fixed
 from isoflop.planning.data_limited import data_limited, effective_tokens
 from isoflop.planning.known import place
@@ -104,6 +105,11 @@ def test_what_known_runs_imply():
     mfu = {one.known.id: one.known.mfu for one in place(LAW) if one.known.mfu is not None}
     expected = {
         "llama3.1-405b": 0.346,
+        "llama-7b": 0.437,
+        "llama-13b": 0.514,  # Epoch's sum for the same hours
+        "llama-65b": 0.477,
+        "llama3-8b": 0.156,
+        "llama3-70b": 0.279,
         "llama2-7b": 0.391,
         "llama2-70b": 0.428,
         "tinyllama-1.1b": 0.51,
@@ -111,6 +117,17 @@ def test_what_known_runs_imply():
         "deepseek-v3": 0.351,
     }
     assert {name: mfu[name] for name in expected} == pytest.approx(expected, abs=2e-3)
+
+
+def test_known_networks_are_counted_as_the_law_counts():
+    """Columns belong together: D/N and C are of the N that the law was asked about."""
+    (one,) = (one for one in place(laws.law("krajewski2024_dense")) if one.known.id == "gpt3-175b")
+    assert one.params == count_params(preset("gpt3-175b")).non_embedding
+    found = one.to_dict()
+    assert found["flops"] == 6 * one.params * 300e9
+    assert found["tokens_per_param"] == 300e9 / one.params
+    optimum = laws.law("krajewski2024_dense").optimum(found["flops"])
+    assert one.ratio_over_optimal == pytest.approx(found["tokens_per_param"] * float(optimum.params / optimum.tokens))
 
 
 def test_gopher_undertrained_chinchilla_near_the_optimum():

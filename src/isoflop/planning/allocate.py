@@ -17,7 +17,7 @@ from isoflop.hardware import Budget, read_budget
 from isoflop.laws import OMEGA, Law, Optimum
 from isoflop.planning import recount
 from isoflop.planning.backward import Target, budget_of, target
-from isoflop.planning.result import Intervals, Plan, PlanRow, Span
+from isoflop.planning.result import Intervals, Plan, PlanRow, Span, check_level
 from isoflop.planning.sections import NOTHING, Asked, answer
 from isoflop.quantities import format_flops
 
@@ -48,8 +48,7 @@ def plan(
     >>> f"{row.params / 1e9:.2f}B parameters, {row.tokens_per_param:.1f} tokens each"
     '40.36B parameters, 58.9 tokens each'
     """
-    if not 0 < level < 1:
-        raise UsageError(f"the level {level:g} is not a share between 0 and 1; write 0.9 for a 90 % interval.")
+    check_level(level)
     named = [law] if isinstance(law, (Law, str)) else list(law)
     if not named:
         raise UsageError("no law to plan with; give one, or the id of a published one such as 'besiroglu2024'.")

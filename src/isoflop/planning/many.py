@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 
 from isoflop.errors import DataError, UsageError
 from isoflop.laws import Law
+from isoflop.planning.result import check_level
 from isoflop.planning.search import FloatArray
 
 KNOTS = 129
@@ -17,8 +18,7 @@ KNOTS = 129
 
 @dataclass(frozen=True)
 class Plans:
-    """Arrays of one shape: N*, D*, D/N and the loss at each budget; intervals are pairs of arrays, None without "
-    "draws."""
+    """Arrays of one shape: N*, D*, D/N and the loss at each budget; intervals are pairs of arrays, or None."""
 
     flops: FloatArray
     params: FloatArray
@@ -43,7 +43,11 @@ def plans(law: Law, flops: ArrayLike, *, level: float = 0.9) -> Plans:
     >>> found.params.shape, bool(np.all(found.params_interval[0] < found.params))
     ((10000,), True)
     """
-    C = np.asarray(flops, float)
+    check_level(level)
+    try:
+        C = np.asarray(flops, float)
+    except (TypeError, ValueError):
+        raise UsageError(f"budgets are positive numbers of FLOPs, not {flops!r}.") from None
     if not (C.size and np.all(np.isfinite(C) & (C > 0))):
         raise UsageError("budgets are positive numbers of FLOPs; give one or more.")
     best = law.optimum(C)

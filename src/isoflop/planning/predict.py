@@ -10,6 +10,7 @@ import numpy as np
 
 from isoflop.errors import DataError, UsageError
 from isoflop.laws import Law
+from isoflop.planning.result import check_level
 from isoflop.quantities import format_flops, format_interval, format_si
 
 SCHEMA = "isoflop.predict/1"
@@ -54,8 +55,7 @@ def predict(law: Law, params: float, tokens: float, level: float = 0.9, **others
     >>> round(predict(iso.law("besiroglu2024"), 70e9, 1.4e12).loss, 4)
     1.9739
     """
-    if not 0 < level < 1:
-        raise UsageError(f"the level {level:g} is not a share between 0 and 1; write 0.9 for a 90 % interval.")
+    check_level(level)
     flops = 6 * params * tokens
     if not (params >= 1 and tokens >= 1 and flops < np.inf):
         raise UsageError(

@@ -7,11 +7,18 @@ from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
 from isoflop.conventions import Conventions
+from isoflop.errors import UsageError
 from isoflop.planning.text import Sheet, lay_out
 from isoflop.quantities import Quantity, format_interval, format_si
 
 SCHEMA = "isoflop.plan/1"
 Span = tuple[float, float]
+
+
+def check_level(level: float) -> None:
+    """UsageError for what is no level of an interval."""
+    if not 0 < level < 1:
+        raise UsageError(f"the level {level:g} is not a share between 0 and 1; write 0.9 for a 90 % interval.")
 
 
 @dataclass(frozen=True)

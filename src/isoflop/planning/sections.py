@@ -9,7 +9,7 @@ from typing import Any
 from isoflop import laws
 from isoflop.accounting import Recompute
 from isoflop.conventions import ParamsConvention
-from isoflop.errors import UsageError
+from isoflop.errors import UnknownName, UsageError
 from isoflop.hardware import Budget, Cluster, Cost, accelerator
 from isoflop.laws import Law
 from isoflop.planning.architecture import CONTEXT, VOCAB, Candidate, architectures
@@ -28,6 +28,7 @@ from isoflop.quantities import format_si, format_usd
 RULES = ("steplaw2025", "deepseek2024_hyperparameters", "moonlight2025")
 """Published rules for learning rate and batch whose inputs a plan knows."""
 GIGABYTE = 1e9
+SHOWN = ("valley", "strategies", "known")
 KEPT_FREE = 0.1
 """Of a device's memory, for buffers and fragmentation."""
 
@@ -68,6 +69,11 @@ class Asked:
     multiplier: float | None = None
     measured: tuple[float, float, float] | None = None
     show: frozenset[str] = frozenset()
+
+    def __post_init__(self) -> None:
+        for name in self.show:
+            if name not in SHOWN:
+                raise UnknownName.among("section to show", name, SHOWN)
 
     @property
     def about_networks(self) -> bool:
@@ -121,7 +127,7 @@ def _further(law: Law, flops: float, asked: Asked, level: float) -> list[Section
     if "strategies" in asked.show:
         sections.append(strategies(law, flops))
     if "known" in asked.show:
-        sections.append(KnownSection(law.id, place(law)))
+        sections.append(KnownSection(law.id, law.conventions.params, place(law)))
     return sections
 
 

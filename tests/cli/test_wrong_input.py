@@ -155,6 +155,7 @@ CASES = [
     ("plan 1e24 --hardware H1000", 2, "H1000"),
     ("plan 1e24 --devices 8", 2, "need hardware"),
     ("plan 1e24 --vocab 1000", 2, "a vocabulary or context is of whole networks"),
+    ("plan 1e24 --vocab -5 --training-bits 8", 2, "vocabulary -5, context None: each is at least one"),
     ("plan 1e24 --context 1000", 2, "a vocabulary or context is of whole networks"),
     ("plan 1e24 --hardware H100 --devices 10000000000000", 2, "a billion at most"),
     ("count gpt2 --devices 99999999999999999999999999999 --stage 3", 2, "a billion at most"),

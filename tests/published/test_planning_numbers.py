@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.optimize import brentq
 
 from isoflop import laws
 from isoflop.accounting import count_params, preset
+from isoflop.conventions import LossUnit
 from isoflop.planning.backward import fixed
 from isoflop.planning.data_limited import data_limited, effective_tokens
 from isoflop.planning.known import place
@@ -88,6 +91,22 @@ def test_kumars_effective_parameters():
     assert found.effective == pytest.approx(
         (1 - np.exp(-8 / 2.6745)) * (1 - np.exp(-8 / 2.2102)) * (1 - np.exp(-8 / 0.9578)), rel=1e-9
     )
+
+
+def test_precision_stands_beside_a_law_that_counts_otherwise():
+    """Kumar et al. count blocks and nats per token: N is recounted, and what cannot be made alike is said."""
+    beside = laws.law("besiroglu2024").conventions
+    N = 1e9 + 47491 * 1e9 ** (1 / 3)
+    found = precision(N, 26e9, training_bits=8, conventions=beside)
+    assert found.training_loss == pytest.approx(precision(1e9, 26e9, training_bits=8).training_loss)
+    assert len(found.notes) == 1
+    assert "recounted for a vocabulary of 32,000" in found.notes[0]
+    per_byte = replace(beside, loss=LossUnit.NATS_PER_BYTE)
+    (_, unit, small) = precision(3e6, 1e9, training_bits=8, conventions=per_byte).notes
+    assert "another unit (nats per byte): do not add" in unit
+    assert small.startswith("Their smallest network is 1")
+    (_, large) = precision(70e9, 1e12, post_bits=4, conventions=beside).notes
+    assert large == "That is 41 times their largest network."
 
 
 @pytest.mark.parametrize("bits", [3.0, 4.0, 6.0])

@@ -19,6 +19,7 @@ from isoflop.planning.exact import exact_split
 from isoflop.planning.known import KnownSection, place
 from isoflop.planning.lifecycle import Demand, lifecycle
 from isoflop.planning.precision import precision
+from isoflop.planning.recount import VOCAB as RELATION_VOCAB
 from isoflop.planning.result import Section
 from isoflop.planning.strategies import strategies
 from isoflop.planning.text import Sheet
@@ -71,6 +72,8 @@ class Asked:
     show: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
+        if any(value is not None and value < 1 for value in (self.vocab, self.context)):
+            raise UsageError(f"vocabulary {self.vocab}, context {self.context}: each is at least one.")
         for name in self.show:
             if name not in SHOWN:
                 raise UnknownName.among("section to show", name, SHOWN)
@@ -78,7 +81,8 @@ class Asked:
     @property
     def about_networks(self) -> bool:
         """Whether a vocabulary or context is given where no whole network is asked for."""
-        return self.architecture is None and not self.exact_flops and (self.vocab, self.context) != (None, None)
+        given = self.vocab is not None and self.training_bits is None and self.post_bits is None
+        return self.architecture is None and not self.exact_flops and (given or self.context is not None)
 
     @property
     def widths(self) -> tuple[int, int]:
@@ -116,8 +120,11 @@ def _further(law: Law, flops: float, asked: Asked, level: float) -> list[Section
         sections.append(data_limited(law, flops, asked.unique_tokens, level=level))
     best = law.optimum(flops)
     if asked.training_bits is not None or asked.post_bits is not None:
+        vocab = RELATION_VOCAB if asked.vocab is None else asked.vocab
         bits = {"training_bits": asked.training_bits, "post_bits": asked.post_bits}
-        sections.append(precision(float(best.params), float(best.tokens), **bits))
+        sections.append(
+            precision(float(best.params), float(best.tokens), **bits, conventions=law.conventions, vocab=vocab)
+        )
     if asked.multiplier is not None:
         sections.append(gain(law, flops, asked.multiplier, level))
     if asked.measured is not None:

@@ -95,16 +95,16 @@ def _priced(spec: RunSpec, cluster: Cluster | None, slowness: float) -> Priced:
     count = count_params(spec.shape)
     steps = spec.steps - (spec.branch.step if spec.branch else 0)
     flops = flops_per_token(spec.shape).exact_causal * steps * spec.batch_tokens
-    half = spec.precision == "bfloat16"
-    state = state_memory(count.total, precision="bf16" if half else "fp32").total
+    precision = "bf16" if spec.precision == "bfloat16" else "fp32"
+    state = state_memory(count.total, precision=precision).total
     sequences = -(-spec.batch_windows // spec.micro_batches)
-    activations = activation_memory(spec.shape, sequences=sequences, recompute="none") * (1 if half else 2)
+    activations = activation_memory(spec.shape, sequences=sequences, recompute="none", precision=precision)
     if cluster is None:
         hours, usd = (predicted_seconds(spec) * slowness + SECONDS_BESIDE_STEPS) / 3600, None
     else:
         cost = _as_trained(spec, cluster).cost(flops)
         hours, usd = cost.device_hours, cost.usd
-    return Priced(spec, count.matrices_and_head, flops, state + activations, hours, usd)
+    return Priced(spec, count.matrices_and_head, flops, state + activations.total, hours, usd)
 
 
 def _products_per_second() -> float:

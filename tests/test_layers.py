@@ -43,6 +43,8 @@ LAZY = {"cli", "__init__", "runs/readers/parquet", "runs/readers/frame"}
 LAZY |= {"training/data/_sources", "training/data/_units"}
 # A trainer fixes the number of threads before PyTorch is imported.
 LAZY |= {"training/__main__"}
+# And what starts ranks takes signals before that, for it takes seconds.
+LAZY |= {"training/launch"}
 
 FILES = sorted(PACKAGE.rglob("*.py"))
 

@@ -17,6 +17,9 @@ from pathlib import Path
 from isoflop.errors import IsoflopError, UsageError
 from isoflop.training.attempt import Attempt
 
+RANKED = "RANK" in os.environ
+"""Whether torchrun has started this process, as one of a run's ranks."""
+
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m isoflop.training", description="Train one run of a study.")
@@ -27,31 +30,30 @@ def main() -> int:
         "--shard", action="store_true", help="under torchrun: divide the weights among the ranks (FSDP2)"
     )
     options = parser.parse_args()
-    ranked = "RANK" in os.environ
     # A rank whose torchrun is killed with no time to end its ranks ends by itself.
-    attempt = Attempt(options.folder, options.attempt, os.getppid() if ranked else options.parent)
+    attempt = Attempt(options.folder, options.attempt, os.getppid() if RANKED else options.parent)
     attempt.listen()
     # Before torch is imported, which starts its threads; so the import is here and not at the top.
     os.environ.update(OMP_NUM_THREADS="1", MKL_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")
     try:
-        _train(attempt, ranked, options.shard)
+        _train(attempt, options.shard)
     except IsoflopError as error:
         print(f"isoflop: {error}", file=sys.stderr)
         return error.exit_code
     return 0
 
 
-def _train(attempt: Attempt, ranked: bool, shard: bool) -> None:
+def _train(attempt: Attempt, shard: bool) -> None:
     """What only some runs need, torch.distributed and FSDP2, is imported for them alone."""
     if shard:
-        if not ranked:
+        if not RANKED:
             raise UsageError(
                 "--shard divides a run among ranks, and torchrun starts those; start the run under torchrun."
             )
         from isoflop.training.sharded import train_sharded
 
         train_sharded(attempt)
-    elif ranked and int(os.environ["WORLD_SIZE"]) > 1:
+    elif RANKED and int(os.environ["WORLD_SIZE"]) > 1:
         from isoflop.training.ranks import train_together
 
         train_together(attempt)
@@ -62,4 +64,9 @@ def _train(attempt: Attempt, ranked: bool, shard: bool) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    code = main()
+    if RANKED:
+        # All is written, and threads of gloo that outlive its groups now and then abort a process that ends gently.
+        sys.stderr.flush()
+        os._exit(code)
+    sys.exit(code)

@@ -29,8 +29,8 @@ from isoflop.training.ranks import train_together
 from isoflop.training.run import Training, share_of_newest
 from isoflop.training.spec import OptimiserSpec, RunSpec
 
-Pieces = dict[str, DTensor]
-"""This rank's piece of every parameter, by the names of ``model.layout``."""
+Pieces = dict[str, Tensor]
+"""This rank's piece of every parameter, a DTensor, by the names of ``model.layout``."""
 
 
 class _Part(nn.Module):
@@ -85,7 +85,7 @@ class ShardedRun(Training):
             )
         self._bfloat16 = spec.precision == "bfloat16"
         self._module = _cut(Decoder(spec.shape), device, group.size, self._bfloat16)
-        self._pieces: Pieces = {name: p for name, p in self._module.named_parameters() if isinstance(p, DTensor)}
+        self._pieces: Pieces = dict(self._module.named_parameters())
         for name, weight in model.initial_by_name(spec.shape, spec.seed):
             self._fill(self._pieces[name], weight)
         self._mean: Pieces = {}
@@ -93,11 +93,11 @@ class ShardedRun(Training):
             self._mean = {name: torch.zeros_like(piece.detach()) for name, piece in self._pieces.items()}
         self._optimiser = _AdamW(spec.optimiser, spec.shape, self._pieces, group)
 
-    def _fill(self, piece: DTensor, whole: Tensor) -> None:
+    def _fill(self, piece: Tensor, whole: Tensor) -> None:
         """Take this rank's piece of a parameter: as torch.chunk cuts, the last ranks' may be smaller, or empty."""
         rows = -(-len(whole) // self.group.size)
         mine = whole[self.group.rank * rows :][:rows]
-        piece.to_local().detach().copy_(mine)
+        _here(piece).copy_(mine)
 
     def _parts(self) -> dict[str, Pieces]:
         mean = {"mean": self._mean} if self._mean else {}
@@ -120,7 +120,7 @@ class ShardedRun(Training):
         flat = torch.empty(count_params(self.spec.shape).total if self.group.leads else 0)
         views = model.named_views(flat, self.spec.shape) if self.group.leads else {}
         for name, piece in pieces.items():
-            whole = piece.full_tensor()
+            whole = piece.full_tensor() if isinstance(piece, DTensor) else piece
             if self.group.leads:
                 views[name].copy_(whole)
         return flat
@@ -152,8 +152,7 @@ class ShardedRun(Training):
     def _update(self, step: int, factor: float) -> None:
         self._optimiser.update(step, factor)
         for name, mean in self._mean.items():
-            newest = self._pieces[name].to_local().detach()
-            mean.to_local().lerp_(newest, share_of_newest(self.spec.optimiser.ema, step))
+            _here(mean).lerp_(_here(self._pieces[name]), share_of_newest(self.spec.optimiser.ema, step))
 
     def _judge(self, inputs: Tensor, targets: Tensor) -> Tensor:
         self._exchange_for_mean()
@@ -164,8 +163,8 @@ class ShardedRun(Training):
     def _exchange_for_mean(self) -> None:
         """Put the running mean in the weights' place, and these in its own; a second time undoes it."""
         for name, mean in self._mean.items():
-            weights, kept = self._pieces[name].to_local().detach(), mean.to_local().clone()
-            mean.to_local().copy_(weights)
+            weights, kept = _here(self._pieces[name]), _here(mean).clone()
+            _here(mean).copy_(weights)
             weights.copy_(kept)
 
 
@@ -181,17 +180,17 @@ class _AdamW:
         embeddings, vectors = ("tokens", "positions"), model.vectors(shape)
         matrices = [name for name in pieces if name not in embeddings and name not in vectors]
         here = [[name for name in names if name in pieces] for names in (embeddings, vectors, matrices)]
-        self._names = [[name for name in names if pieces[name].to_local().numel()] for names in here]
+        self._names = [[name for name in names if _here(pieces[name]).numel()] for names in here]
 
     @torch.no_grad()
     def update(self, step: int, factor: float) -> None:
         """Make step ``step`` (from 0) with both learning rates times ``factor``, and let the gradient go."""
-        gradient = {name: piece.grad.to_local() for name, piece in self._pieces.items() if piece.grad is not None}
+        gradient = {name: _here(piece.grad) for name, piece in self._pieces.items() if piece.grad is not None}
         self._clip(list(gradient.values()))
         for names, (rate, decay) in zip(self._names, rates_and_decays(self._spec), strict=True):
             if names:
                 parts = (self._pieces, gradient, self.first_moment, self.second_moment)
-                adamw(self._spec, [[_local(part[n]) for n in names] for part in parts], step, rate * factor, decay)
+                adamw(self._spec, [[_here(part[n]) for n in names] for part in parts], step, rate * factor, decay)
         for piece in self._pieces.values():
             piece.grad = None
 
@@ -201,8 +200,9 @@ class _AdamW:
         torch._foreach_mul_(gradient, (self._spec.clip_norm / squares.sqrt()).clamp(max=1.0))
 
 
-def _local(tensor: Tensor) -> Tensor:
-    return tensor.to_local().detach() if isinstance(tensor, DTensor) else tensor
+def _here(piece: Tensor) -> Tensor:
+    """The numbers of a piece that this rank has."""
+    return (piece.to_local() if isinstance(piece, DTensor) else piece).detach()
 
 
 def _cut(whole: Decoder, device: torch.device, ranks: int, bfloat16: bool) -> Decoder:

@@ -32,8 +32,13 @@ from isoflop.training.run import Run  # noqa: E402
 
 MakeRun = Callable[..., Path]
 
-TOLERANCE = 2e-6
-"""Of a loss, relative: float32 sums in another order."""
+TOLERANCE = 1e-6
+"""Of a loss, relative: float32 sums in another order, in runs that do not amplify it.
+
+Those of the other tests do in the long run: at ten times the learning rate ``GENTLE``, one process whose first weights
+are changed by one part in 1e7 is 6e-2 away at worst in 1500 steps, and two ranks are 6e-2 away as well.
+"""
+GENTLE = {"learning_rate": 6e-4, "embedding_learning_rate": 2.4e-3}
 
 
 @pytest.fixture
@@ -49,7 +54,7 @@ def start() -> Iterator[Callable[..., subprocess.Popen[str]]]:
     yield launcher
     for process in started:
         process.kill()
-        process.wait()
+        process.communicate()
 
 
 def finish(process: subprocess.Popen[str]) -> tuple[int, str]:
@@ -104,7 +109,7 @@ def assert_same_training(one: Path, other: Path) -> None:
 
 def ranks_of(launcher: subprocess.Popen[str]) -> list[int]:
     """The process ids of a launcher's ranks, in the order in which it started them."""
-    listed = subprocess.run(["ps", "-eo", "pid=,ppid=,args="], capture_output=True, text=True, check=True).stdout
+    listed = subprocess.run(["ps", "-wweo", "pid=,ppid=,args="], capture_output=True, text=True, check=True).stdout
     rows = [line.split(maxsplit=2) for line in listed.splitlines()]
     return sorted(int(pid) for pid, parent, words in rows if int(parent) == launcher.pid and "--attempt" in words)
 
@@ -115,9 +120,10 @@ def is_running(pid: int) -> bool:
 
 
 def test_two_ranks_then_one_then_four_are_one_run(
-    make_run: MakeRun, start: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+    make_run: MakeRun, start: Callable[..., Any], optimiser: OptimiserSpec, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    calm, passed = make_run("calm", steps=1500), make_run("passed", steps=1500)
+    gentle = dataclasses.replace(optimiser, **GENTLE)
+    calm, passed = (make_run(name, steps=1500, optimiser=gentle) for name in ("calm", "passed"))
     two = start(passed, 2)
     wait_for(past(passed, 20))
     two.send_signal(signal.SIGTERM)

@@ -7,9 +7,12 @@ from pathlib import Path
 import pytest
 
 from isoflop.errors import UsageError
+from isoflop.executors import SlurmSettings
+from isoflop.executors.ray import RaySettings
 from isoflop.hardware import Cluster, accelerator
 from isoflop.study import (
     CorpusPlan,
+    ExecutorPlan,
     RunPlan,
     StudyPlan,
     TrainerPlan,
@@ -20,7 +23,9 @@ from isoflop.study import (
     planned_specs,
     price,
     read_plan,
+    trainer_of,
 )
+from isoflop.study._trainer import BUILT_IN
 from isoflop.training.spec import RunSpec, read_spec
 
 HEAD = 'schema = "isoflop.study/1"\nname = "mine"\nrecipe = "small-bytes-v1"\n'
@@ -244,3 +249,39 @@ def test_runs_are_priced_in_the_number_format_they_are_trained_in(tmp_path):
         )
         assert any("caution" in note for note in priced.notes) == (priced.runs[0].memory > 80e9)
     assert hours["float32"] > 1.9 * hours["bfloat16"]
+
+
+def test_a_run_is_spread_over_processes_by_the_launcher() -> None:
+    spread = ExecutorPlan(processes=2, shard=True)
+    words = trainer_of(TrainerPlan(), spread).command
+    assert words[1:] == ("-m", "isoflop.training.launch", "--processes", "2", "--shard")
+    assert trainer_of(TrainerPlan(), ExecutorPlan()) == BUILT_IN
+    assert trainer_of(TrainerPlan(command=("x",)), spread).is_own
+
+
+@pytest.mark.parametrize(
+    ("table", "said"),
+    [
+        ('[executor]\nkind = "slrum"', "no executor called 'slrum'; did you mean 'slurm'?"),
+        ("[executor]\nprocesses = 0", "processes is 0; give at least 1"),
+        ('[executor]\nprocesses = "2"', "processes is '2'; give a whole number from 0 up"),
+        ("[executor]\nslurm = { cpus = 1 }", "write [slurm] as a table of its own"),
+        ('[slurm]\npartiton = "a"', "no key called 'partiton'; did you mean 'partition'?"),
+        ('[slurm]\nextra = "--x"', "extra is '--x'; give a list of lines in quotes"),
+        ("[slurm]\nrequeue = 1", "requeue is 1; give true or false"),
+        ('[ray]\nresources = "a100"', "resources is 'a100'; give a table"),
+        ("[ray]\naddress = 6379", "address is 6379; give a word in quotes"),
+    ],
+)
+def test_executors_that_cannot_be_read_are_refused_with_what_to_do(tmp_path: Path, table: str, said: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        plan_of(tmp_path, f"{table}\n[[runs]]\nwidth = 8\nbudget = 1e9\n")
+    assert said in str(caught.value)
+
+
+def test_an_executor_is_written_as_it_is_read(tmp_path: Path) -> None:
+    slurm = SlurmSettings(partition="a", gpus=1, extra=("--constraint=x",), environment={"HF_HOME": "/data"})
+    executor = ExecutorPlan("slurm", processes=2, slurm=slurm, ray=RaySettings(resources={"a100": 1.0}))
+    plan = StudyPlan("a", "small-bytes-v1", (RunPlan(width=8, budget=1e9),), executor=executor)
+    (tmp_path / "study.toml").write_text(plan_to_toml(plan))
+    assert read_plan(tmp_path / "study.toml") == plan

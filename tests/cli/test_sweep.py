@@ -310,3 +310,23 @@ def test_a_study_that_is_locked_by_this_process_is_refused(tmp_path: Path, capsy
     with supervise(study):
         assert run(["sweep", "run", str(study)]) == 2
     assert f"process {os.getpid()} is already running" in sentence(capsys)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_closed_terminal_keeps_the_state_as_ctrl_c_does(tmp_path: Path, number: signal.Signals) -> None:
+    study = tmp_path / "study"
+    study.mkdir()
+    (study / "study.toml").write_text(
+        'schema = "isoflop.study/1"\nname = "slow"\nrecipe = "small-bytes-v1"\n'
+        '[trainer]\ncommand = ["sleep", "60"]\n[[runs]]\nwidth = 8\nbudget = 1e9\n'
+    )
+    assert run(["sweep", "init", str(study)]) == 0
+    process = subprocess.Popen([sys.executable, "-m", "isoflop", "sweep", "run", str(study)], stderr=subprocess.PIPE)
+    deadline = time.monotonic() + 60
+    while not list(study.glob("runs/*/process.json")):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    process.send_signal(number)
+    stderr = process.communicate(timeout=60)[1].decode()
+    assert process.returncode == 130
+    assert "interrupted with 0 of 1 runs finished; the state is kept" in stderr

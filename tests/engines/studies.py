@@ -88,6 +88,14 @@ def run_client(*words: object, seconds_a_step: float = 0.0, expected: int = 0) -
     return stdout
 
 
+def isoflop(*words: object, expected: int = 0) -> tuple[str, str]:
+    """``isoflop WORDS`` as it is; what it said on stdout and stderr."""
+    line = [sys.executable, "-m", "isoflop", *map(str, words)]
+    ended = subprocess.run(line, capture_output=True, text=True, check=False, timeout=120)
+    assert ended.returncode == expected, f"{words} ended with {ended.returncode}: {ended.stdout} {ended.stderr}"
+    return ended.stdout, ended.stderr
+
+
 def outcome(study: Path) -> Mapping[str, tuple[dict[str, object], bytes]]:
     """What each run came to: its result without the clocks, and its weights."""
     found = {}

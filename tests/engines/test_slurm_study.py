@@ -88,3 +88,23 @@ def test_a_time_limit_is_a_checkpoint_and_a_requeue(
     assert process.returncode == 0, stdout + stderr
     assert studies.outcome(study)[name] == studies.outcome(undisturbed)[name]
     assert [row.get("restart_of") for row in studies.attempts(study)[name]][:2] == [None, 1]
+
+
+@pytest.mark.usefixtures("slurm_cluster")
+def test_detached_runs_are_shown_where_they_stand_and_kept_from_other_executors(
+    studies: ModuleType, tmp_path: Path
+) -> None:
+    """With a trainer of somebody's own, whose result the next client completes."""
+    study = tmp_path / "study"
+    study.mkdir()
+    command = 'command = ["sh", "-c", "sleep 5; echo \'{{\\"loss\\": 2.5}}\' > result.json"]'
+    head = 'schema = "isoflop.study/1"\nname = "own"\nrecipe = "small-bytes-v1"\n'
+    rows = "[grid]\nbudgets = [1e9]\nwidths = [8, 12]\n"
+    (study / "study.toml").write_text(f"{head}[trainer]\n{command}\n{rows}{SLURM}")
+    studies.isoflop("sweep", "init", study)
+    assert "own: 2 runs: 2 queued" in studies.isoflop("sweep", "run", study, "--detach")[0]
+    assert "2 runs of" in studies.isoflop("sweep", "run", study, "--executor", "local", expected=2)[1]
+    shown = studies.wait_for(lambda: (s := studies.isoflop("sweep", "status", study)[0]) and "2 done" in s and s)
+    assert "with slurm" not in shown
+    studies.isoflop("sweep", "run", study)
+    assert len(list(study.glob("slurm/*/batch.json"))) == 1

@@ -97,8 +97,8 @@ def alone(folder: Path, monkeypatch: pytest.MonkeyPatch, steps: int | None = Non
 
 def assert_same_training(one: Path, other: Path) -> None:
     """Losses along the way and at the end, and the weights, of a run in one process and one that was not."""
-    assert [line["step"] for line in lines(other)] == [line["step"] for line in lines(one)]
-    apart = [abs(a["loss"] / b["loss"] - 1.0) for a, b in zip(lines(other), lines(one), strict=True)]
+    losses = {line["step"]: line["loss"] for line in lines(one)}
+    apart = [abs(line["loss"] / losses[line["step"]] - 1.0) for line in lines(other)]
     final = abs(result_of(other)["loss"] / result_of(one)["loss"] - 1.0)
     weights = [safetensors.torch.load_file(folder / "weights.safetensors") for folder in (one, other)]
     furthest = max(float((a - b).abs().max()) for a, b in zip(*(w.values() for w in weights), strict=True))
@@ -136,6 +136,7 @@ def test_two_ranks_then_one_then_four_are_one_run(
     assert finish(start(passed, 4)) == (0, "")
     alone(calm, monkeypatch)
     assert_same_training(calm, passed)
+    assert [line["step"] for line in lines(passed)] == [line["step"] for line in lines(calm)]
     result = result_of(passed)
     assert (result["ranks"], result["sharded"]) == (4, False)
     assert set(result) - {"ranks", "sharded"} == set(result_of(calm))
@@ -145,31 +146,27 @@ def test_two_ranks_then_one_then_four_are_one_run(
 def test_a_state_goes_into_shards_and_out_of_them(
     make_run: MakeRun, start: Callable[..., Any], optimiser: OptimiserSpec, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Of an architecture with rotary positions, grouped queries and vectors; the
-    middle of the run is on four ranks, and its end, with a mean to be judged, on two."""
+    """Four ranks go on from the state of one process, and one from what they keep. The architecture has rotary
+    positions, grouped queries and vectors, and 18 rows, which four ranks do not share evenly."""
     shape = Shape(
-        layers=2, d_model=20, heads=2, kv_heads=1, d_ff=48, vocab=256, context=32, architecture=architecture("qwen3")
-    )
-    facts = {"shape": shape, "steps": 90, "eval_windows": 97, "keep": (85,)}
+        layers=2, d_model=18, heads=2, head_dim=10, kv_heads=1, d_ff=48, vocab=256, context=32,
+        architecture=architecture("qwen3"),
+    )  # fmt: skip
+    facts = {"shape": shape, "steps": 60, "eval_windows": 97, "keep": (40,)}
     facts["optimiser"] = dataclasses.replace(optimiser, ema=0.9, weight_decay=0.1)
-    calm, passed = make_run("calm", **facts), make_run("passed", **facts)
-    alone(passed, monkeypatch, 10)
-    four = start(passed, 4, "--shard")
-    wait_for(past(passed, 15))
-    four.send_signal(signal.SIGINT)
-    code, errors = finish(four)
-    assert (code, errors.count("\n")) == (75, 1)
-    assert "received SIGINT" in errors
-    reached = lines(passed)[-1]["step"]
-    assert 15 < reached < 70
-    alone(passed, monkeypatch, 80 - reached)
-    assert finish(start(passed, 2, "--shard")) == (0, "")
+    calm, sharded, after = (make_run(name, **facts) for name in ("calm", "sharded", "after"))
+    alone(sharded, monkeypatch, 20)
+    assert finish(start(sharded, 4, "--shard")) == (0, "")
     alone(calm, monkeypatch)
-    assert_same_training(calm, passed)
-    assert result_of(passed)["sharded"] is True
-    kept = [safetensors.torch.load_file(folder / "branch-0000085.safetensors") for folder in (calm, passed)]
-    assert kept[0].keys() == kept[1].keys() == {"weights", "first_moment", "second_moment", "mean"}
-    assert all(torch.allclose(a, b, atol=3e-5) for a, b in zip(*(k.values() for k in kept), strict=True))
+    assert_same_training(calm, sharded)
+    assert (result_of(sharded)["ranks"], result_of(sharded)["sharded"]) == (4, True)
+
+    kept = (sharded / "branch-0000040.safetensors").read_bytes()
+    (after / "checkpoint.safetensors").write_bytes(kept)
+    alone(after, monkeypatch)
+    assert lines(after)[0]["step"] == 41
+    assert_same_training(calm, after)
+    assert "ranks" not in result_of(after)
 
 
 def test_ranks_that_lose_their_launcher_end_and_a_superseded_attempt_stops(

@@ -312,6 +312,23 @@ def test_a_study_that_is_locked_by_this_process_is_refused(tmp_path: Path, capsy
     assert f"process {os.getpid()} is already running" in sentence(capsys)
 
 
+def test_every_word_to_a_study_answers_in_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    study = tmp_path / "study"
+    shutil.copytree(Path(__file__).parents[2] / "examples" / "trainers" / "own", study)
+    assert run(["sweep", "init", str(study)]) == 0
+    assert run(["sweep", "run", str(study)]) == 4
+    failed = "b2e10-d016-s0-7de1267e"
+    for words, facts in (
+        (["collect"], {"table": str(study / "runs.csv")}),
+        (["retry"], {"runs": [failed]}),
+        (["cancel"], {"runs": [failed]}),
+        (["cancel"], {"runs": []}),
+    ):
+        capsys.readouterr()
+        assert run(["sweep", *words, str(study), "--json"]) == 0
+        assert json.loads(capsys.readouterr().out) == {"schema": "isoflop.sweep/1", **facts}
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_closed_terminal_keeps_the_state_as_ctrl_c_does(tmp_path: Path, number: signal.Signals) -> None:
     study = tmp_path / "study"

@@ -10,27 +10,28 @@ from isoflop.cli.columns import count_of, duration, table
 from isoflop.quantities import format_flops, format_si, format_usd
 from isoflop.study import Check, Preview, Priced, RunState, Standing, State, Study
 
+SCHEMA = "isoflop.sweep/1"
 SHOWN = 20
 """Runs in a preview before it says how many more there are."""
 
 
 def preview(priced: Preview, checks: Sequence[Check], made: Study | None, *, json: bool) -> str:
     """What the runs of a study will take, as a person or a script reads it."""
-    return _json(_preview_as_dict(priced, checks)) if json else _preview_as_text(priced, checks, made)
+    return as_json(_preview_as_dict(priced, checks)) if json else _preview_as_text(priced, checks, made)
 
 
 def standing(now: Standing, *, runs: bool, json: bool) -> str:
     """Where a study stands, as a person or a script reads it."""
-    return _json(now.to_dict(runs=runs)) if json else _standing_as_text(now, runs=runs)
+    return as_json(now.to_dict(runs=runs)) if json else _standing_as_text(now, runs=runs)
 
 
-def _json(table: dict[str, Any]) -> str:
+def as_json(table: dict[str, Any]) -> str:
     return dumps(table, indent=2, allow_nan=False)
 
 
 def _preview_as_dict(priced: Preview, checks: Sequence[Check]) -> dict[str, Any]:
     return {
-        "schema": "isoflop.sweep/1",
+        "schema": SCHEMA,
         "n_runs": len(priced.runs),
         "flops": priced.flops,
         "hours": priced.hours,
@@ -94,15 +95,13 @@ def _standing_as_text(now: Standing, *, runs: bool) -> str:
         to_go = now.usd(now.process_hours_left)
         to_come = "" if to_go is None else f", about {format_usd(to_go)} to go"
         lines.append(f"{format_usd(now.usd(now.process_hours) or 0.0)} so far{to_come}")
-    bad = [run for run in now.runs if run.state.has_failed or run.state is State.DIVERGED or run.reason]
-    if bad:
+    if bad := [run for run in now.runs if run.state.has_failed or run.state is State.DIVERGED or run.reason]:
         rows = [(run.run_id, str(run.state).replace("_", " "), run.reason) for run in bad[:SHOWN]]
         lines += ["", *table(rows, left=3)]
         if len(bad) > SHOWN:
             lines.append(f"... and {len(bad) - SHOWN} more (--json has all)")
     if runs:
-        head = ("run", "state", "done", "loss", "time")
-        lines += ["", *table([head, *map(_standing_row, now.runs)], left=2)]
+        lines += ["", *table([("run", "state", "done", "loss", "time"), *map(_standing_row, now.runs)], left=2)]
     return "\n".join([*lines, "", *map(str, now.checks)]).rstrip()
 
 
@@ -111,10 +110,11 @@ def _standing_row(run: RunState) -> tuple[str, ...]:
     return run.run_id, str(run.state).replace("_", " "), f"{run.step / run.steps:.0%}", loss, duration(run.seconds)
 
 
-def told(runs: Sequence[RunState], one: str, many: str, what: str) -> str:
-    """Whom a word went to, in a sentence."""
+def told(runs: Sequence[RunState], what: str, *, json: bool) -> str:
+    """Whom a word went to, in a sentence, or their names."""
+    if json:
+        return as_json({"schema": SCHEMA, "runs": [run.run_id for run in runs]})
     if not runs:
         return "nothing to do: no run here calls for it"
-    named = ", ".join(run.run_id for run in runs[:5])
     more = f" and {len(runs) - 5} more" if len(runs) > 5 else ""
-    return f"{named}{more} {one if len(runs) == 1 else many} {what}"
+    return f"{', '.join(run.run_id for run in runs[:5])}{more} {'is' if len(runs) == 1 else 'are'} {what}"

@@ -83,6 +83,7 @@ sweep.command()(watch)
 def collect(
     study: Folder,
     out: Annotated[Path | None, typer.Option("-o", "--out", help="The table, else STUDY/runs.csv.")] = None,
+    json: Json = False,
 ) -> None:
     """Write the runs that have ended as one table. Failed ones are in it with their reason, and fits leave them out."""
     found = studies.open_study(study)
@@ -90,18 +91,18 @@ def collect(
     if table.suffix != ".csv":
         raise UsageError(f"{table} would not be read again as CSV; name it something.csv.")
     write_study_table(found.folder, table)
-    typer.echo(str(table))
+    typer.echo(text.as_json({"schema": text.SCHEMA, "table": str(table)}) if json else str(table))
 
 
 @sweep.command()
-def retry(study: Folder, names: Names = None) -> None:
+def retry(study: Folder, names: Names = None, json: Json = False) -> None:
     """Have failed or cancelled runs tried again. The next ``run`` does it; a run that diverged must be named."""
     told = studies.retry(studies.open_study(study), names or [])
-    typer.echo(text.told(told, "is", "are", "cleared; isoflop sweep run tries again"))
+    typer.echo(text.told(told, "cleared; isoflop sweep run tries again", json=json))
 
 
 @sweep.command()
-def cancel(study: Folder, names: Names = None) -> None:
+def cancel(study: Folder, names: Names = None, json: Json = False) -> None:
     """End runs, and leave them so. All that have not ended, or those named; a running study sees it in seconds."""
     told = studies.cancel(studies.open_study(study), names or [])
-    typer.echo(text.told(told, "is", "are", "cancelled; isoflop sweep retry takes it back"))
+    typer.echo(text.told(told, "cancelled; isoflop sweep retry takes it back", json=json))

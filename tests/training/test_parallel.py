@@ -42,12 +42,16 @@ GENTLE = {"learning_rate": 6e-4, "embedding_learning_rate": 2.4e-3}
 
 
 @pytest.fixture
-def start() -> Iterator[Callable[..., subprocess.Popen[str]]]:
+def start(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
     started: list[subprocess.Popen[str]] = []
+    # Logs of ranks are removed with the test's own files, even those of a launcher that is killed.
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
 
     def launcher(folder: Path, processes: int, *options: str, attempt: int = 1) -> subprocess.Popen[str]:
         command = ["isoflop.training.launch", str(folder), "--attempt", str(attempt), "--processes", str(processes)]
-        process = subprocess.Popen([sys.executable, "-m", *command, *options], stderr=subprocess.PIPE, text=True)
+        process = subprocess.Popen(
+            [sys.executable, "-m", *command, *options], stderr=subprocess.PIPE, text=True, env=environment
+        )
         started.append(process)
         return process
 

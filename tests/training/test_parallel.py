@@ -36,7 +36,7 @@ TOLERANCE = 1e-6
 """Of a loss, relative: float32 sums in another order, in runs that do not amplify it.
 
 Those of the other tests do in the long run: at ten times the learning rate ``GENTLE``, one process whose first weights
-are changed by one part in 1e7 is 6e-2 away at worst in 1500 steps, and two ranks are 6e-2 away as well.
+are changed by one part in 1e7 is 6e-2 away at worst in 1500 steps, and so are two ranks (bench/ranks.py does the like).
 """
 GENTLE = {"learning_rate": 6e-4, "embedding_learning_rate": 2.4e-3}
 

@@ -35,11 +35,11 @@ def test_twelve_runs_through_a_killed_client_a_scancel_and_a_crashed_node(
 
     second = studies.client("sweep", "run", study)
     (batch,) = study.glob("slurm/*/submitted.json")
+    (study / "crawl").touch()  # so that scancel and crash meet runs that are far from their end
     queue = studies.wait_for(
         lambda: [row for row in running(slurm_cluster) if row[1] == "n1" and begun(study, row[0]) < 0.4]
     )
     slurm_cluster.run("scancel", queue[0][0])
-    (study / "crawl").touch()  # what is left of the crashed node's runs shall still be at them when they begin again
     lost = studies.wait_for(
         lambda: [row for row in running(slurm_cluster) if row[1] == "n2" and begun(study, row[0]) < 0.4]
     )

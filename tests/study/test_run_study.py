@@ -269,7 +269,8 @@ def test_many_at_once_take_over_a_dead_ones_lock_and_one_has_it(tmp_path: Path) 
         "folder = Path(sys.argv[1])\n"
         "while not (folder / 'go').exists(): time.sleep(0.001)\n"
         "try:\n"
-        "    with supervise(folder): print('mine', flush=True); time.sleep(1.5)\n"
+        "    with supervise(folder):\n        print('mine', flush=True)\n"
+        "        while not (folder / 'done').exists(): time.sleep(0.01)\n"
         "except UsageError: pass\n"
     )
     (tmp_path / "study.lock").write_text(json.dumps({"host": socket.gethostname(), "pid": 1, "born": "", "token": "t"}))
@@ -277,6 +278,8 @@ def test_many_at_once_take_over_a_dead_ones_lock_and_one_has_it(tmp_path: Path) 
     contenders = [subprocess.Popen(words, stdout=subprocess.PIPE, text=True) for _ in range(6)]
     time.sleep(1.0)
     (tmp_path / "go").touch()
+    wait_until(lambda: sum(one.poll() is not None for one in contenders) == 5)
+    (tmp_path / "done").touch()
     assert "".join(one.communicate(timeout=30)[0] for one in contenders) == "mine\n"
 
 

@@ -6,6 +6,7 @@ import dataclasses
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -204,6 +205,39 @@ def test_a_rank_that_is_killed_ends_the_run_and_is_named(make_run: MakeRun, star
     os.kill(ranks[1], signal.SIGKILL)
     assert finish(launcher) == (1, "isoflop: rank 1 of the run was killed by SIGKILL; the others were ended.\n")
     assert not any(is_running(pid) for pid in ranks)
+
+
+@pytest.mark.parametrize("ended", ["rank", "parent"])
+def test_a_rank_that_waits_for_others_heeds_a_signal_and_its_parents_end(make_run: MakeRun, ended: str) -> None:
+    with socket.socket() as free:
+        free.bind(("localhost", 0))
+        port = str(free.getsockname()[1])
+    group = {"RANK": "0", "LOCAL_RANK": "0", "WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2"}
+    environment = {**os.environ, **group, "MASTER_ADDR": "localhost", "MASTER_PORT": port}
+    program = (
+        "import subprocess, sys, time; "
+        "rank = subprocess.Popen([sys.executable, '-m', 'isoflop.training', *sys.argv[1:]]); "
+        "print(rank.pid, flush=True); sys.exit(rank.wait() != -15)"
+    )
+    command = [sys.executable, "-c", program, str(make_run()), "--attempt", "1"]
+    parent = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
+    assert parent.stdout is not None
+    rank = int(parent.stdout.readline())
+    wait_for(lambda: answers(int(port)))
+    assert is_running(rank)
+    if ended == "rank":
+        os.kill(rank, signal.SIGTERM)
+        assert parent.wait(20) == 0
+    else:
+        parent.kill()
+        wait_for(lambda: not is_running(rank), 20.0)
+    parent.communicate()
+
+
+def answers(port: int) -> bool:
+    """Whether the store at which ranks meet is there."""
+    with socket.socket() as client:
+        return client.connect_ex(("localhost", port)) == 0
 
 
 def test_windows_that_ranks_cannot_share_are_refused_once(

@@ -6,6 +6,7 @@ import dataclasses
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -66,10 +67,14 @@ def finish(process: subprocess.Popen[str]) -> tuple[int, str]:
     return process.returncode, errors
 
 
-def wait_for(condition: Callable[[], bool], seconds: float = 120.0) -> None:
+def wait_for(
+    condition: Callable[[], bool], process: subprocess.Popen[str] | None = None, *, seconds: float = 120.0
+) -> None:
+    """Wait until it holds, and no longer than the process that is to bring it about lives."""
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "waited in vain"
+        assert process is None or process.poll() is None, finish(process)
         time.sleep(0.02)
 
 
@@ -129,7 +134,7 @@ def test_two_ranks_then_one_then_four_are_one_run(
     gentle = dataclasses.replace(optimiser, **GENTLE)
     calm, passed = (make_run(name, steps=1500, optimiser=gentle) for name in ("calm", "passed"))
     two = start(passed, 2)
-    wait_for(past(passed, 20))
+    wait_for(past(passed, 20), two)
     two.send_signal(signal.SIGTERM)
     code, errors = finish(two)
     assert (code, errors.count("\n")) == (75, 1)
@@ -178,17 +183,17 @@ def test_ranks_that_lose_their_launcher_end_and_a_superseded_attempt_stops(
 ) -> None:
     folder = make_run(steps=50_000)
     launcher = start(folder, 2)
-    wait_for(past(folder, 0))
+    wait_for(past(folder, 0), launcher)
     ranks = ranks_of(launcher)
     assert len(ranks) == 2
     launcher.kill()
-    wait_for(lambda: not any(is_running(pid) for pid in ranks), 20.0)
+    wait_for(lambda: not any(is_running(pid) for pid in ranks), seconds=20.0)
     assert (folder / "checkpoint.safetensors").exists()
 
     reached = lines(folder)[-1]["step"]
     (folder / "attempts" / "0002.json").write_text("{}")
     successor = start(folder, 2, attempt=2)
-    wait_for(past(folder, reached))
+    wait_for(past(folder, reached), successor)
     (folder / "attempts" / "0003.json").write_text("{}")
     code, errors = finish(successor)
     assert (code, errors.count("\n")) == (75, 1)
@@ -199,11 +204,44 @@ def test_ranks_that_lose_their_launcher_end_and_a_superseded_attempt_stops(
 def test_a_rank_that_is_killed_ends_the_run_and_is_named(make_run: MakeRun, start: Callable[..., Any]) -> None:
     folder = make_run(steps=50_000)
     launcher = start(folder, 2)
-    wait_for(past(folder, 0))
+    wait_for(past(folder, 0), launcher)
     ranks = ranks_of(launcher)
     os.kill(ranks[1], signal.SIGKILL)
     assert finish(launcher) == (1, "isoflop: rank 1 of the run was killed by SIGKILL; the others were ended.\n")
     assert not any(is_running(pid) for pid in ranks)
+
+
+@pytest.mark.parametrize("ended", ["rank", "parent"])
+def test_a_rank_that_waits_for_others_heeds_a_signal_and_its_parents_end(make_run: MakeRun, ended: str) -> None:
+    with socket.socket() as free:
+        free.bind(("localhost", 0))
+        port = str(free.getsockname()[1])
+    group = {"RANK": "0", "LOCAL_RANK": "0", "WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2"}
+    environment = {**os.environ, **group, "MASTER_ADDR": "localhost", "MASTER_PORT": port}
+    program = (
+        "import subprocess, sys, time; "
+        "rank = subprocess.Popen([sys.executable, '-m', 'isoflop.training', *sys.argv[1:]]); "
+        "print(rank.pid, flush=True); sys.exit(rank.wait() != -15)"
+    )
+    command = [sys.executable, "-c", program, str(make_run()), "--attempt", "1"]
+    parent = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
+    assert parent.stdout is not None
+    rank = int(parent.stdout.readline())
+    wait_for(lambda: answers(int(port)), parent)
+    assert is_running(rank)
+    if ended == "rank":
+        os.kill(rank, signal.SIGTERM)
+        assert parent.wait(20) == 0
+    else:
+        parent.kill()
+        wait_for(lambda: not is_running(rank), seconds=20.0)
+    parent.communicate()
+
+
+def answers(port: int) -> bool:
+    """Whether the store at which ranks meet is there."""
+    with socket.socket() as client:
+        return client.connect_ex(("localhost", port)) == 0
 
 
 def test_windows_that_ranks_cannot_share_are_refused_once(

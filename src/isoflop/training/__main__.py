@@ -31,7 +31,8 @@ def main() -> int:
     )
     options = parser.parse_args()
     # A rank whose torchrun is killed with no time to end its ranks ends by itself.
-    attempt = Attempt(options.folder, options.attempt, os.getppid() if RANKED else options.parent)
+    parent = os.getppid() if RANKED and options.parent is None else options.parent
+    attempt = Attempt(options.folder, options.attempt, parent)
     attempt.listen()
     # Before torch is imported, which starts its threads; so the import is here and not at the top.
     os.environ.update(OMP_NUM_THREADS="1", MKL_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")

@@ -10,6 +10,9 @@ from __future__ import annotations
 import json
 import os
 import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Any, Self
@@ -17,6 +20,8 @@ from typing import Any, Self
 from isoflop.attempts import newest_attempt
 from isoflop.errors import IsoflopError
 from isoflop.files import write_atomic
+
+SECONDS_BETWEEN_LOOKS = 0.5
 
 
 class Stopped(IsoflopError):
@@ -38,6 +43,27 @@ class Attempt:
         """Take SIGTERM and SIGINT as a request to stop at the next step."""
         signal.signal(signal.SIGTERM, self._on_signal)
         signal.signal(signal.SIGINT, self._on_signal)
+
+    @contextmanager
+    def waiting(self) -> Iterator[None]:
+        """While others are waited for, with nothing to save: end at once where ``reason_to_stop`` would end a run.
+
+        Such a wait may be in C++, where Python answers no signal, and may last for half an hour.
+        """
+        if reason := self.reason_to_stop():
+            raise Stopped(f"attempt {self.number} at {self.folder.name} stopped before its first step: {reason}.")
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        over = threading.Event()
+        threading.Thread(target=self._end_as_orphan, args=(over,), daemon=True).start()
+        yield
+        over.set()
+        self.listen()
+
+    def _end_as_orphan(self, over: threading.Event) -> None:
+        while not over.wait(SECONDS_BETWEEN_LOOKS):
+            if self._parent is not None and os.getppid() != self._parent:
+                os._exit(Stopped.exit_code)
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         self._signal = number

@@ -102,9 +102,10 @@ def _run_ranks(options: argparse.Namespace, logs: Path) -> Ending:
         shutdown_timeout=SECONDS_TO_SAVE,
     )
     program = ["-m", "isoflop.training", str(options.folder), "--attempt", str(options.attempt)]
+    program += ["--parent", str(os.getpid()), *(["--shard"] if options.shard else [])]
     logging.disable()  # torchrun's account of what has failed, after which comes ours
     try:
-        elastic_launch(config, sys.executable)(*program, *(["--shard"] if options.shard else []))
+        elastic_launch(config, sys.executable)(*program)
     except SignalException as stop:
         return _asked_to_stop(options.folder, logs, signal.Signals(stop.sigval).name)
     except ChildFailedError as failed:

@@ -79,7 +79,7 @@ def _from_the_leader(sentence: str, exit_code: int) -> IsoflopError:
 
 
 @contextmanager
-def joined(spec: RunSpec) -> Iterator[Ranks]:
+def joined(attempt: Attempt, spec: RunSpec) -> Iterator[Ranks]:
     """Meet the other ranks of the run, by torchrun's environment, and part from them when all is well."""
     local_rank, here = int(os.environ["LOCAL_RANK"]), int(os.environ["LOCAL_WORLD_SIZE"])
     cuda = spec.device == "cuda"
@@ -90,13 +90,15 @@ def joined(spec: RunSpec) -> Iterator[Ranks]:
         )
     if cuda:
         torch.cuda.set_device(local_rank)
-    dist.init_process_group("nccl" if cuda else "gloo")
-    yield Ranks(local_rank, dist.new_group(backend="gloo") if cuda else None)
+    with attempt.waiting():
+        dist.init_process_group("nccl" if cuda else "gloo")
+        control = dist.new_group(backend="gloo") if cuda else None
+    yield Ranks(local_rank, control)
     # Not where an error is on its way: the others may be in the middle of a collective, and torchrun ends them.
     dist.destroy_process_group()
 
 
 def train_together(attempt: Attempt, kind: type[Training] = Run) -> None:
     """Train the run in ``attempt.folder`` on the ranks that torchrun has started, this process being one."""
-    with joined(read_spec(attempt.folder)) as ranks:
+    with joined(attempt, read_spec(attempt.folder)) as ranks:
         train(attempt, ranks, kind)

@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import Any
 
 ATTEMPTS = "attempts"
+STOPPED_CODE = 75
+"""EX_TEMPFAIL: how a process exits that stopped after a checkpoint; the next attempt goes on from there."""
 
 
 def newest_attempt(folder: Path) -> int:

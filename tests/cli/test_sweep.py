@@ -329,6 +329,37 @@ def test_every_word_to_a_study_answers_in_json(tmp_path: Path, capsys: pytest.Ca
         assert json.loads(capsys.readouterr().out) == {"schema": "isoflop.sweep/1", **facts}
 
 
+def test_cost_so_far_and_to_go_is_by_the_hours_of_all_processes(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Two of three equal runs took an hour each, on two processes at $3: $12, and $6 to go."""
+    study = tmp_path / "study"
+    study.mkdir()
+    (study / "study.toml").write_text(
+        'schema = "isoflop.study/1"\nname = "dear"\nrecipe = "small-bytes-v1"\nseeds = [0, 1, 2]\n'
+        '[trainer]\ncommand = ["sh", "-c", "echo \'{{\\"loss\\": 3, \\"seconds\\": 3600}}\' > result.json"]\n'
+        "[executor]\nprocesses = 2\nprice_usd_per_hour = 3\n[[runs]]\nwidth = 8\nbudget = 1e9\n"
+    )
+    assert run(["sweep", "init", str(study)]) == 0
+    names = [spec.run_id for spec in open_study(study).specs()]
+    assert run(["sweep", "run", str(study), "--only", names[0], "--only", names[1]]) == 0
+    capsys.readouterr()
+    assert run(["sweep", "status", str(study)]) == 0
+    assert "$12.00 so far, about $6.00 to go" in capsys.readouterr().out
+    assert run(["sweep", "status", str(study), "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert (said["process_hours"], said["cost_usd"]) == (4.0, 12.0)
+    assert said["cost_usd_left"] == pytest.approx(6.0, rel=0.01)
+
+
+def test_where_a_study_stands_is_said_without_what_only_fits_need(tmp_path: Path) -> None:
+    study = tmp_path / "study"
+    shutil.copytree(Path(__file__).parents[2] / "examples" / "trainers" / "own", study)
+    assert run(["sweep", "init", str(study)]) == 0
+    code = "import sys; from isoflop.cli.main import run; run(sys.argv[1:]); sys.exit('scipy' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code, "sweep", "status", str(study)], check=True, stdout=subprocess.DEVNULL)
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_closed_terminal_keeps_the_state_as_ctrl_c_does(tmp_path: Path, number: signal.Signals) -> None:
     study = tmp_path / "study"

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 from types import ModuleType
@@ -97,13 +100,20 @@ def test_detached_runs_are_shown_where_they_stand_and_kept_from_other_executors(
     """With a trainer of somebody's own, whose result the next client completes."""
     study = tmp_path / "study"
     study.mkdir()
-    command = 'command = ["sh", "-c", "sleep 5; echo \'{{\\"loss\\": 2.5}}\' > result.json"]'
+    command = 'command = ["sh", "-c", "sleep 10; echo \'{{\\"loss\\": 2.5}}\' > result.json"]'
     head = 'schema = "isoflop.study/1"\nname = "own"\nrecipe = "small-bytes-v1"\n'
     rows = "[grid]\nbudgets = [1e9]\nwidths = [8, 12]\n"
     (study / "study.toml").write_text(f"{head}[trainer]\n{command}\n{rows}{SLURM}")
     studies.isoflop("sweep", "init", study)
     assert "own: 2 runs: 2 queued" in studies.isoflop("sweep", "run", study, "--detach")[0]
     assert "2 runs of" in studies.isoflop("sweep", "run", study, "--executor", "local", expected=2)[1]
+    client = subprocess.Popen([sys.executable, "-m", "isoflop", "sweep", "run", str(study)], stderr=subprocess.PIPE)
+    studies.wait_for((study / "study.lock").exists)
+    time.sleep(0.5)
+    client.send_signal(signal.SIGINT)
+    said = client.communicate(timeout=60)[1].decode()
+    assert client.returncode == 130, said
+    assert "2 runs stay with slurm" in said
     shown = studies.wait_for(lambda: (s := studies.isoflop("sweep", "status", study)[0]) and "2 done" in s and s)
     assert "with slurm" not in shown
     studies.isoflop("sweep", "run", study)

@@ -270,6 +270,9 @@ def test_a_run_is_spread_over_processes_by_the_launcher() -> None:
         ('[slurm]\nextra = "--x"', "extra is '--x'; give a list of lines in quotes"),
         ("[slurm]\nrequeue = 1", "requeue is 1; give true or false"),
         ('[ray]\nresources = "a100"', "resources is 'a100'; give a table"),
+        ("[slurm]\nenvironment = { PORT = 8080 }", 'has PORT = 8080; write it as in { NAME = "value" }'),
+        ("[slurm]\nenvironment = { 'A B' = 'x' }", "has A B = 'x'; write it as in"),
+        ("[ray]\nresources = { a100 = 'one' }", "has a100 = 'one'; write it as in { a100 = 1 }"),
         ("[ray]\naddress = 6379", "address is 6379; give a word in quotes"),
     ],
 )

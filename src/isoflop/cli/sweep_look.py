@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from json import dumps
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -16,7 +16,9 @@ from isoflop.cli.columns import count_of
 from isoflop.errors import DataError, TableError
 from isoflop.quantities import format_flops, format_si, read_flops
 from isoflop.runs import read_runs
-from isoflop.sweeps.so_far import SoFar, so_far
+
+if TYPE_CHECKING:
+    from isoflop.sweeps.so_far import SoFar
 
 Folder = Annotated[Path, typer.Argument(metavar="STUDY", help="The study's folder, or its study.toml.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
@@ -53,6 +55,8 @@ def watch(
 ) -> None:
     """Fit again as results arrive, until N* at the target is known well enough. Then the other runs need not be
     made."""
+    from isoflop.sweeps.so_far import SoFar  # fits, whose imports would make every other word to a study wait
+
     found, budget, seen = studies.open_study(study), read_flops(target).value, 0
     answer = SoFar(0, budget, within, why="no run has ended")
     while True:
@@ -74,6 +78,8 @@ def watch(
 
 def _answer(study: studies.Study, budget: float, within: float, family: str, is_last: bool) -> SoFar | None:
     """What the runs say; None where a result is being written at this moment, and the next look will tell."""
+    from isoflop.sweeps.so_far import so_far
+
     try:
         runs = read_runs(study.folder)
     except TableError:

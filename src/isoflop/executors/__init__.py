@@ -1,18 +1,17 @@
 """Where jobs run. An executor starts commands and says how they ended; it knows nothing of training."""
 
-from isoflop.executors._batch import STOPPED_CODE, open_batches
+from isoflop.executors._batch import open_batches
 from isoflop.executors._engine import Engine, EngineExecutor, Manners, Phase, Unreachable, Word
 from isoflop.executors._executor import ATTEMPT, Cause, Executor, Job, JobReport, Status
 from isoflop.executors._orphan import NOTE, birth, end_orphan, works_in
 from isoflop.executors._process import GRACE_SECONDS
 from isoflop.executors.local import LocalExecutor
-from isoflop.executors.slurm import Slurm, SlurmSettings, slurm_executor
+from isoflop.executors.slurm import SlurmSettings, slurm_executor
 
 __all__ = [
     "ATTEMPT",
     "GRACE_SECONDS",
     "NOTE",
-    "STOPPED_CODE",
     "Cause",
     "Engine",
     "EngineExecutor",
@@ -22,7 +21,6 @@ __all__ = [
     "LocalExecutor",
     "Manners",
     "Phase",
-    "Slurm",
     "SlurmSettings",
     "Status",
     "Unreachable",

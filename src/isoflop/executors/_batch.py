@@ -28,6 +28,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from isoflop.attempts import STOPPED_CODE
 from isoflop.errors import UsageError
 from isoflop.executors._executor import Job
 from isoflop.files import read_object, write_atomic
@@ -38,8 +39,6 @@ SUBMITTED = "submitted.json"
 MARKS = "marks"
 CLOSED = "closed"
 """The file of a batch whose jobs have all ended and been settled: no client need look at it again."""
-STOPPED_CODE = 75
-"""EX_TEMPFAIL: stopped after a checkpoint; the next start goes on from there."""
 _MARK = re.compile(r"(\d+)(?:\.(\d+))?\.(started|ended|cancel|settled)")
 
 

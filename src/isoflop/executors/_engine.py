@@ -1,4 +1,4 @@
-"""Jobs on an engine that somebody else runs: what Slurm, Ray and Kubernetes have in common here.
+"""Jobs on an engine that somebody else runs: what Slurm and Ray have in common here.
 
 The engine queues, places and requeues. What became of a job is read from the marks that its node leaves in the batch
 (``_batch``), and the engine is asked only about jobs that have left no word: is it waiting, running, or gone? So
@@ -12,12 +12,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
-from types import TracebackType
-from typing import Protocol, Self
+from typing import Protocol
 
 from isoflop.errors import UsageError
 from isoflop.executors._batch import Batch, Ended, JobMarks, make_batch, open_batches
-from isoflop.executors._executor import Cause, Job, JobReport, Status
+from isoflop.executors._executor import Cause, Closing, Job, JobReport, Status
 
 
 class Phase(Enum):
@@ -114,7 +113,7 @@ class Unreachable:
         """Nothing to let go of."""
 
 
-class EngineExecutor:
+class EngineExecutor(Closing):
     """An executor whose jobs outlive it. ``folder`` is where its batches are kept, on a file system that nodes share.
 
     Jobs that are submitted one after another become one batch, which is handed over at the next look at any of them.
@@ -204,14 +203,6 @@ class EngineExecutor:
             if all(job.key in self._settled for job in batch.jobs):
                 batch.close()
         self._engine.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def _recovered(self, batch: Batch, observes: bool) -> bool:
         """Whether a batch has come to the engine whose client did not live to note it. One that has not is given up, by

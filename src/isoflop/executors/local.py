@@ -9,11 +9,9 @@ import threading
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
-from types import TracebackType
-from typing import Self
 
 from isoflop.errors import UsageError
-from isoflop.executors._executor import Job, JobReport, Status
+from isoflop.executors._executor import Closing, Job, JobReport, Status
 from isoflop.executors._orphan import end_orphan
 from isoflop.executors._process import GRACE_SECONDS, size_of_stderr, start, tail_of_stderr
 
@@ -36,7 +34,7 @@ class _Entry:
     report: JobReport = field(default_factory=lambda: JobReport(Status.QUEUED))
 
 
-class LocalExecutor:
+class LocalExecutor(Closing):
     """Runs at most ``workers`` jobs at a time, each a single-threaded process, in the order of submission.
 
     A job leads a session of its own, so that Ctrl-C in the terminal reaches the supervisor alone, which
@@ -100,14 +98,6 @@ class LocalExecutor:
         for entry in reversed(self._entries.values()):
             self.cancel(entry.job)
         self._threads.shutdown()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 def _run(entry: _Entry, grace_seconds: float) -> None:

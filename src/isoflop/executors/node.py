@@ -5,7 +5,7 @@ without any client and without the engine's memory. A second start, after a requ
 new attempt at what has not. SIGTERM, and SIGUSR1 shortly before a time limit, ask the job to stop after a checkpoint;
 after SIGUSR1 the engine is asked to start the task again.
 
-Exit codes: 0 all jobs are done · 75 stopped, to be started again · 1 a job failed.
+Exit codes: 0 all jobs are done · 75 stopped, to be started again · 1 a job failed · 2 the batch is not there.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ import time
 from pathlib import Path
 from types import FrameType
 
-from isoflop.attempts import ATTEMPTS, claim_attempt, newest_attempt
-from isoflop.executors._batch import STOPPED_CODE, Batch, Ended, JobMarks
+from isoflop.attempts import ATTEMPTS, STOPPED_CODE, claim_attempt, newest_attempt
+from isoflop.executors._batch import BATCH, Batch, Ended, JobMarks
 from isoflop.executors._executor import Job
 from isoflop.executors._orphan import end_orphan
 from isoflop.executors._process import GRACE_SECONDS, size_of_stderr, start, tail_of_stderr
@@ -124,7 +124,7 @@ class Node:
 def main(words: list[str]) -> int:
     folder, task = Path(words[0]), int(words[1])
     batch = Batch(folder.absolute())
-    if not (folder / "batch.json").exists():
+    if not (folder / BATCH).exists():
         print(f"isoflop: {folder} was given up or moved; nothing is begun.", file=sys.stderr)
         return 2
     node = Node(batch)

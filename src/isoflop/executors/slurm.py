@@ -63,6 +63,22 @@ class SlurmSettings:
     environment: Mapping[str, str] = field(default_factory=dict)
 
 
+def seconds_of(time: str) -> float | None:
+    """A limit in sbatch's words, in seconds; None for what is none of them.
+
+    >>> seconds_of("90"), seconds_of("2:30:00"), seconds_of("1-12"), seconds_of("soon")
+    (5400.0, 9000.0, 129600.0, None)
+    """
+    found = re.fullmatch(r"(?:(\d+)-)?(\d+)(?::(\d+))?(?::(\d+))?", time)
+    if found is None:
+        return None
+    days, *parts = (int(part) if part else None for part in found.groups())
+    first, second, third = (part or 0 for part in parts)
+    if days is not None:
+        return 86400.0 * days + 3600.0 * first + 60.0 * second + third
+    return 3600.0 * first + 60.0 * second + third if parts[2] is not None else 60.0 * first + second
+
+
 class Slurm:
     """The Slurm whose commands are on the PATH, as an ``Engine``. UsageError where there is none."""
 
@@ -71,6 +87,14 @@ class Slurm:
     def __init__(self, settings: SlurmSettings) -> None:
         if shutil.which("sbatch") is None:
             raise UsageError("there is no Slurm here: sbatch is not on the PATH; run this on a login node.")
+        limit = seconds_of(settings.time) if settings.time else float("inf")
+        if limit is None:
+            raise UsageError(f'[slurm] time is {settings.time!r}; write it as sbatch does, as in "2:00:00" or "1-12".')
+        if settings.requeue and limit <= settings.warn_seconds:
+            raise UsageError(
+                f"[slurm] a job of {limit:.0f} s would be warned {settings.warn_seconds} s before its end, at once, "
+                "and be requeued for ever; give it more time, or fewer warn_seconds."
+            )
         self._settings = settings
         self.requeue = ("scontrol", "requeue", "${SLURM_ARRAY_JOB_ID}_${SLURM_ARRAY_TASK_ID}")
 

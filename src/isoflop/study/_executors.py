@@ -18,7 +18,7 @@ from isoflop.executors import (
     slurm_executor,
 )
 from isoflop.executors.ray import RaySettings, ray_executor
-from isoflop.study._tables import settings
+from isoflop.study._tables import settings, table_in
 
 LOCAL, SLURM, RAY = "local", "slurm", "ray"
 KINDS = (LOCAL, SLURM, RAY)
@@ -47,10 +47,10 @@ class ExecutorPlan:
 
 def read_executor(table: Mapping[str, Any], where: str) -> ExecutorPlan:
     """``[executor]``, ``[slurm]`` and ``[ray]`` of a study.toml; UsageError where one of them cannot be read."""
-    own = dict(_table(table, "executor", where))
+    own = dict(table_in(table, "executor", where))
     engines = {
-        SLURM: settings(SlurmSettings, _table(table, SLURM, where), f"{where}, [slurm]"),
-        RAY: settings(RaySettings, _table(table, RAY, where), f"{where}, [ray]"),
+        SLURM: settings(SlurmSettings, table_in(table, SLURM, where), f"{where}, [slurm]"),
+        RAY: settings(RaySettings, table_in(table, RAY, where), f"{where}, [ray]"),
     }
     for key in engines:
         if key in own:
@@ -114,10 +114,3 @@ def _refuse_two(plan: ExecutorPlan, folder: Path, kind: str) -> None:
             f"{left} runs of {folder} are with {engine.name}: isoflop sweep run --executor {engine.name} goes on with "
             "them, and isoflop sweep cancel ends them."
         )
-
-
-def _table(table: Mapping[str, Any], key: str, where: str) -> Mapping[str, Any]:
-    value = table.get(key, {})
-    if not isinstance(value, dict):
-        raise UsageError(f"{where}: {key} is {value!r}, not a table; write it as [{key}].")
-    return value

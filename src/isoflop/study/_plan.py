@@ -12,7 +12,7 @@ from typing import Any
 from isoflop.errors import UnknownName, UsageError
 from isoflop.quantities import Quantity, read_flops, read_params, read_tokens
 from isoflop.study._executors import RAY, SLURM, ExecutorPlan, read_executor
-from isoflop.study._tables import refuse_unknown, unusual
+from isoflop.study._tables import refuse_unknown, table_in, unusual
 from isoflop.sweeps.design import WIDTHS_PER_BUDGET, isoflop_grid
 from isoflop.sweeps.recipe import Recipe, recipe
 from isoflop.training.data import vocabulary
@@ -165,9 +165,9 @@ def _plan(table: dict[str, Any], path: Path) -> StudyPlan:
     for key in ("name", "recipe"):
         if not isinstance(table.get(key), str) or not table[key]:
             raise UsageError(f"{path} says {key} = {table.get(key)!r}; give it a name in quotes.")
-    corpora, trainer = _corpora(table, path), _trainer(_table(table, "trainer", path), path)
-    rules = _rules(table["recipe"], _table(table, "change", path), () if trainer.command else corpora)
-    runs = [*_grid(_table(table, "grid", path), rules, path), *_runs(table.get("runs", []), path)]
+    corpora, trainer = _corpora(table, path), _trainer(table_in(table, "trainer", path), path)
+    rules = _rules(table["recipe"], table_in(table, "change", path), () if trainer.command else corpora)
+    runs = [*_grid(table_in(table, "grid", path), rules, path), *_runs(table.get("runs", []), path)]
     if not runs:
         raise UsageError(f"{path} makes no runs; add [[runs]] with a width and a budget, or a [grid] of budgets.")
     return StudyPlan(
@@ -178,7 +178,7 @@ def _plan(table: dict[str, Any], path: Path) -> StudyPlan:
         loss_noise=_noise(table, path),
         corpus_digest=_read(_word, table.get("corpus_digest", ""), "corpus_digest", str(path)),
         judge_everywhere=_read(_yes_or_no, table.get("judge_everywhere", False), "judge_everywhere", str(path)),
-        change=_table(table, "change", path),
+        change=table_in(table, "change", path),
         corpora=corpora,
         trainer=trainer,
         executor=read_executor(table, str(path)),
@@ -206,10 +206,10 @@ def _noise(table: dict[str, Any], path: Path) -> float | None:
 
 
 def _corpora(table: dict[str, Any], path: Path) -> tuple[CorpusPlan, ...]:
-    named = _table(table, "corpora", path)
+    named = table_in(table, "corpora", path)
     if named and "corpus" in table:
         raise UsageError(f"{path} has [corpus] and [corpora.NAME]; give one of them.")
-    tables = named or {"corpus": _table(table, "corpus", path)}
+    tables = named or {"corpus": table_in(table, "corpus", path)}
     corpora = []
     for name, facts in tables.items():
         where = f"{path}, corpus {name!r}"
@@ -376,10 +376,3 @@ _READ: dict[str, Callable[[Any], Any]] = {
     "learning_rate_times": _factor,
     "purpose": _word,
 }
-
-
-def _table(table: dict[str, Any], key: str, path: Path) -> dict[str, Any]:
-    value = table.get(key, {})
-    if not isinstance(value, dict):
-        raise UsageError(f"{path}: {key} is {value!r}, not a table; write it as [{key}].")
-    return value

@@ -8,9 +8,9 @@ from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
-from isoflop.attempts import belongs, claim_attempt, newest_attempt
+from isoflop.attempts import STOPPED_CODE, belongs, claim_attempt, newest_attempt
 from isoflop.errors import Interrupted, RunsFailed, UsageError
-from isoflop.executors import GRACE_SECONDS, STOPPED_CODE, Executor, Job, JobReport, Status, end_orphan
+from isoflop.executors import GRACE_SECONDS, Executor, Job, JobReport, Status, end_orphan
 from isoflop.files import write_atomic
 from isoflop.study._failure import failure_of
 from isoflop.study._folder import WRITES_AT_A_TIME, Study
@@ -152,7 +152,6 @@ class _Watch:
 
     def left_behind(self) -> str:
         """What is said of jobs that stay with an engine."""
-        self._executor.status(next(iter(self._jobs.values())))  # what was gathered is handed over
         return (
             f"interrupted; {len(self._jobs)} runs stay with {self._executor.name}: the same command watches "
             f"them again, and isoflop sweep cancel {self._study.folder} ends them."

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from isoflop.accounting.flops import flops_per_token
-from isoflop.attempts import belongs
-from isoflop.executors import STOPPED_CODE, Executor, Status
+from isoflop.attempts import STOPPED_CODE, belongs
+from isoflop.executors import Executor, Status
 from isoflop.study._executors import ExecutorPlan, observer
 from isoflop.study._failure import failure_of
 from isoflop.study._folder import Study

@@ -17,12 +17,20 @@ def refuse_unknown(table: Mapping[str, Any], known: set[str], where: str) -> Non
             raise UsageError(f"{where}: {UnknownName.among('key', key, known)}")
 
 
+def table_in(table: Mapping[str, Any], key: str, where: object) -> dict[str, Any]:
+    """The table under a key, {} where there is none; UsageError for something else."""
+    value = table.get(key, {})
+    if not isinstance(value, dict):
+        raise UsageError(f"{where}: {key} is {value!r}, not a table; write it as [{key}].")
+    return value
+
+
 def settings(kind: type[_Settings], table: Mapping[str, Any], where: str) -> _Settings:
     """The dataclass ``kind``, all of whose fields have defaults, with what the table says; UsageError for a key that
     there is not, or a value of another type than the default's."""
     known: dict[str, Field[Any]] = {field.name: field for field in fields(kind)}  # type: ignore[arg-type]
     refuse_unknown(table, set(known), where)
-    return kind(**{key: _value(value, _default(known[key]), f"{where}: {key}") for key, value in table.items()})
+    return kind(**{key: _value(value, known[key], f"{where}: {key}") for key, value in table.items()})
 
 
 def unusual(row: Any) -> dict[str, Any]:
@@ -36,8 +44,9 @@ def _default(field: Field[Any]) -> Any:
     return field.default if field.default_factory is MISSING else field.default_factory()
 
 
-def _value(value: Any, default: Any, where: str) -> Any:
-    """``value`` as the default's type has it."""
+def _value(value: Any, field: Field[Any], where: str) -> Any:
+    """``value`` as the type of the field's default has it."""
+    default = _default(field)
     if isinstance(default, bool):
         if isinstance(value, bool):
             return value
@@ -55,6 +64,17 @@ def _value(value: Any, default: Any, where: str) -> Any:
         if isinstance(value, list) and all(isinstance(one, str) and "\n" not in one for one in value):
             return tuple(value)
         raise UsageError(f"{where} is {value!r}; give a list of lines in quotes.")
-    if isinstance(value, dict) and all(isinstance(one, str | int | float) for one in value.values()):
-        return value
-    raise UsageError(f'{where} is {value!r}; give a table, as in {{ NAME = "value" }}.')
+    return _by_name(value, "float" in str(field.type), where)
+
+
+def _by_name(value: Any, in_numbers: bool, where: str) -> dict[str, Any]:
+    """A table of numbers, or of words, which a shell takes as variables."""
+    example = "{ a100 = 1 }" if in_numbers else '{ NAME = "value" }'
+    if not isinstance(value, dict):
+        raise UsageError(f"{where} is {value!r}; give a table, as in {example}.")
+    for name, one in value.items():
+        is_number = isinstance(one, int | float) and not isinstance(one, bool) and 0 <= one < 1e18
+        is_variable = isinstance(one, str) and name.isidentifier() and "\n" not in one
+        if not (is_number if in_numbers else is_variable):
+            raise UsageError(f"{where} has {name} = {one!r}; write it as in {example}.")
+    return {name: float(one) for name, one in value.items()} if in_numbers else value

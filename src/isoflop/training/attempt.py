@@ -17,7 +17,7 @@ from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Any, Self
 
-from isoflop.attempts import newest_attempt
+from isoflop.attempts import STOPPED_CODE, newest_attempt
 from isoflop.errors import IsoflopError
 from isoflop.files import write_atomic
 
@@ -27,7 +27,7 @@ SECONDS_BETWEEN_LOOKS = 0.5
 class Stopped(IsoflopError):
     """Not finished and not failed: superseded, orphaned or asked to stop. A later attempt goes on."""
 
-    exit_code = 75  # EX_TEMPFAIL
+    exit_code = STOPPED_CODE
 
 
 class Attempt:

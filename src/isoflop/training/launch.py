@@ -21,7 +21,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
-STOPPED = 75
+from isoflop.attempts import STOPPED_CODE
+
 SECONDS_TO_SAVE = 3600
 """How long ranks that were asked to stop may take to save the state. torchrun's own half minute is short for it."""
 
@@ -70,7 +71,7 @@ def _options() -> argparse.Namespace:
 def _leave_early(number: int, frame: FrameType | None) -> None:
     """Before there are ranks; from then on torchrun takes the signal, and passes it on to them."""
     print(f"isoflop: stopped before the ranks began: received {signal.Signals(number).name}.", file=sys.stderr)
-    raise SystemExit(STOPPED)
+    raise SystemExit(STOPPED_CODE)
 
 
 def _mind(parent: int) -> None:
@@ -138,7 +139,9 @@ def _asked_to_stop(folder: Path, logs: Path, name: str) -> Ending:
         return Ending(0, "")
     if crashes and not sentences:
         return Ending(1, crashes[0])
-    return Ending(STOPPED, sentences[0] if sentences else f"isoflop: stopped before the first step: received {name}.")
+    return Ending(
+        STOPPED_CODE, sentences[0] if sentences else f"isoflop: stopped before the first step: received {name}."
+    )
 
 
 def _failed(codes: dict[int, int], said: dict[int, str]) -> Ending:

@@ -2,15 +2,17 @@
 
 from isoflop.executors._batch import STOPPED_CODE, open_batches
 from isoflop.executors._engine import Engine, EngineExecutor, Manners, Phase, Unreachable, Word
-from isoflop.executors._executor import ATTEMPT, Cause, Executor, Job, JobReport, Status
+from isoflop.executors._executor import ATTEMPT, PYTHON, Cause, Executor, Job, JobReport, Status
 from isoflop.executors._orphan import birth, end_orphan, works_in
 from isoflop.executors._process import GRACE_SECONDS
 from isoflop.executors.local import LocalExecutor
+from isoflop.executors.manifests import KubernetesSettings, SkyPilotSettings, manifests_executor
 from isoflop.executors.slurm import Slurm, SlurmSettings, slurm_executor
 
 __all__ = [
     "ATTEMPT",
     "GRACE_SECONDS",
+    "PYTHON",
     "STOPPED_CODE",
     "Cause",
     "Engine",
@@ -18,9 +20,11 @@ __all__ = [
     "Executor",
     "Job",
     "JobReport",
+    "KubernetesSettings",
     "LocalExecutor",
     "Manners",
     "Phase",
+    "SkyPilotSettings",
     "Slurm",
     "SlurmSettings",
     "Status",
@@ -28,6 +32,7 @@ __all__ = [
     "Word",
     "birth",
     "end_orphan",
+    "manifests_executor",
     "open_batches",
     "slurm_executor",
     "works_in",

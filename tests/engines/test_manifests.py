@@ -23,6 +23,7 @@ import pytest
 from isoflop.cli.main import run
 from isoflop.errors import UsageError
 from isoflop.executors import (
+    ATTEMPT,
     PYTHON,
     EngineExecutor,
     Job,
@@ -80,6 +81,14 @@ class Cluster:
                 for words, variables in pods(manifest):
                     self._pods.append(subprocess.Popen(words, env={**os.environ, **variables}))
 
+    def kill_pods(self) -> None:
+        for pod in self._pods:
+            pod.kill()
+            pod.wait()
+
+    def launch_again(self) -> None:
+        self._launched.clear()
+
     def stop(self) -> None:
         self._over.set()
         self._thread.join()
@@ -96,8 +105,29 @@ def cluster(tmp_path: Path) -> Iterator[Cluster]:
 
 
 class _Contract(EngineContract):
-    def test_a_job_whose_node_was_killed_is_begun_again_or_told(self, executor: Any, tmp_path: Path) -> None:
-        """Nobody can tell; see ``test_a_lost_pod_is_under_way_until_it_is_cancelled``."""
+    def test_a_job_whose_node_was_killed_is_begun_again_or_told(
+        self, executor: Any, cluster: Cluster, tmp_path: Path
+    ) -> None:
+        """Nobody tells that its pod is gone; the one that Kubernetes puts in its place goes on as another attempt."""
+        code = (
+            "import pathlib, sys, time\n"
+            "pathlib.Path(f'begun-{sys.argv[1]}').touch()\n"
+            "if sys.argv[1] == '1': time.sleep(60)"
+        )
+        job = python_job(tmp_path, "lost", code)
+        job = replace(job, command=(*job.command, ATTEMPT))
+        (job.folder / "attempts").mkdir()
+        (job.folder / "attempts" / "0001.json").write_text("{}")
+        executor.submit(job)
+        executor.status(job)
+        while not (job.folder / "begun-1").exists():
+            time.sleep(0.05)
+        cluster.kill_pods()
+        time.sleep(0.3)
+        assert executor.status(job).status is Status.RUNNING
+        cluster.launch_again()
+        assert wait_until_final(executor, job).status is Status.DONE
+        assert (job.folder / "begun-2").exists()
 
 
 @pytest.mark.usefixtures("cluster")

@@ -1,11 +1,13 @@
 """What a study costs beside its runs: 2,000 runs of a command that does nothing, against the same commands in a loop.
 
     python bench/sweep.py [--runs 2000] [--workers 2] [--out FOLDER]
+    python bench/sweep.py --runs 1000 --executor slurm --runs-per-task 50
 
 Makes a study whose own trainer is one line of shell that writes a result.json, and times ``isoflop sweep init``,
 ``run``, ``status``, ``status --json --runs`` and ``collect`` on it, each in a process of its own. The same commands are
 spawned by a plain loop before and after it, as many at a time, in folders of their own. Bookkeeping is what a run takes
-more than in the loop: of wall time, and of the supervisor's own CPU time. Everything is made in a temporary folder
+more than in the loop: of wall time, and of the supervisor's own CPU time. With ``--executor`` the runs go through the
+Slurm or Ray that is reached from here. Everything is made in a temporary folder
 unless --out is given.
 """
 
@@ -50,7 +52,7 @@ def main() -> int:
         folder = options.out or Path(scratch)
         study = folder / "study"
         study.mkdir(parents=True)
-        (study / "study.toml").write_text(study_toml(options.runs))
+        (study / "study.toml").write_text(study_toml(options.runs) + executor_toml(options))
         workers = str(options.workers)
         before = loop(folder / "before", options.runs, options.workers)
         init = isoflop("init", study, "--workers", workers)
@@ -76,7 +78,14 @@ def parse_options() -> argparse.Namespace:
     parser.add_argument("--runs", type=int, default=2000)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--out", type=Path, help="make the study here and keep it")
+    parser.add_argument("--executor", choices=("local", "slurm", "ray"), default="local")
+    parser.add_argument("--runs-per-task", type=int, default=1)
     return parser.parse_args()
+
+
+def executor_toml(options: argparse.Namespace) -> str:
+    table = {"kind": options.executor, "runs_per_task": options.runs_per_task, "poll_seconds": 0.5}
+    return "\n[executor]\n" + "".join(f"{key} = {json.dumps(value)}\n" for key, value in table.items())
 
 
 def study_toml(runs: int) -> str:

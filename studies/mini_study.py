@@ -2,7 +2,7 @@
 
     python studies/mini_study.py FOLDER [--workers 2] [--into examples/mini_study]
 
-Trains the 70 runs of examples/mini_study/study.toml in FOLDER (about half an hour on two idle cores; the same command
+Trains the 70 runs of examples/mini_study/study.toml in FOLDER (48 minutes on two idle cores; the same command
 goes on with what is there), and writes the table, the law and the report beside that study.toml, or into another
 folder. Prints the exponents by the three approaches, for each seed and for both.
 """

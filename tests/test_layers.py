@@ -46,6 +46,8 @@ LAZY |= {"training/data/_sources", "training/data/_units"}
 LAZY |= {"training/__main__"}
 # Ray is an extra, and takes half a second.
 LAZY |= {"executors/ray"}
+# And what starts ranks takes signals before that, for it takes seconds.
+LAZY |= {"training/launch"}
 
 FILES = sorted(PACKAGE.rglob("*.py"))
 

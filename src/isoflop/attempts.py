@@ -20,7 +20,8 @@ ATTEMPTS = "attempts"
 
 def newest_attempt(folder: Path) -> int:
     """The number of the attempt that may write in the run's folder; 0 before the first."""
-    return max((int(path.stem) for path in (folder / ATTEMPTS).glob("*.json")), default=0)
+    names = (path.stem for path in (folder / ATTEMPTS).glob("*.json"))
+    return max((int(name) for name in names if name.isdecimal()), default=0)  # a copy of one is no attempt
 
 
 def belongs(folder: Path, submitted: int) -> bool:

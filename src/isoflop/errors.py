@@ -45,16 +45,17 @@ class UnknownName(UsageError):
     """No such law, family, preset or column."""
 
     @classmethod
-    def among(cls, kind: str, name: str, known: Iterable[str]) -> UnknownName:
-        """Name what was asked for, what is near it, and what there is.
+    def among(cls, kind: str, name: str, known: Iterable[str], listing: str = "") -> UnknownName:
+        """Name what was asked for, what is near it, and what there is, or the command that lists what is many.
 
         >>> str(UnknownName.among("law", "bezirogulu2024", ["besiroglu2024", "hoffmann2022"]))
         "no law called 'bezirogulu2024'; did you mean 'besiroglu2024'? There are: besiroglu2024, hoffmann2022."
         """
         names = sorted(known)
-        near = difflib.get_close_matches(name, names, n=1)
+        near = difflib.get_close_matches(name.lower(), names, n=1)
         hint = f"; did you mean {near[0]!r}?" if near else "."
-        return cls(f"no {kind} called {name!r}{hint} There are: {', '.join(names)}.")
+        there = f"{listing} lists all {len(names)}." if listing else f"There are: {', '.join(names)}."
+        return cls(f"no {kind} called {name!r}{hint} {there}")
 
 
 class DataError(IsoflopError):

@@ -29,6 +29,7 @@ USD_SUFFIXES = COUNT_SUFFIXES | {"bn": 1e9, "thousand": 1e3, "million": 1e6, "bi
 FLAGS = re.IGNORECASE | re.ASCII
 NUMBER = r"[+-]?(?:\d[\d_]*\.?\d*|\.\d+)(?:e[+-]?\d+)?"
 QUANTITY = re.compile(rf"(?P<number>{NUMBER})\s*(?P<unit>.*)", FLAGS | re.DOTALL)
+SPELLED_PREFIX = re.compile(r"(?<![a-z])(kilo|mega|giga|tera|peta|exa|zetta|yotta)-?(?=flop)", FLAGS)
 AMOUNT = re.compile(r"(?P<prefix>[kmgtpezy]?)flops?", FLAGS)
 RATE = re.compile(r"(?P<prefix>[kmgtpezy]?)flops?/s(?:ec|econd)?", FLAGS)
 RATE_FOR_A_TIME = re.compile(
@@ -60,6 +61,15 @@ class Quantity:
     reading: str
 
 
+def abbreviate_prefixes(text: str) -> str:
+    """Spelled-out prefixes of FLOPs as letters.
+
+    >>> abbreviate_prefixes("3640 petaflop/s-days")
+    '3640 Pflop/s-days'
+    """
+    return SPELLED_PREFIX.sub(lambda match: match[1][0].upper(), text)
+
+
 def read_flops(text: str | float) -> Quantity:
     """Read an amount of compute.
 
@@ -76,7 +86,7 @@ def read_flops(text: str | float) -> Quantity:
     if not isinstance(text, str):
         value = _positive(_as_float(text, "a budget"), f"{text}", "a budget", FLOPS_UNDERSTOOD)
         return Quantity(value, f"{_short(value)} FLOPs")
-    seen = " ".join(text.split())
+    seen = abbreviate_prefixes(" ".join(text.split()))
     number, unit = _split(seen, "a budget", FLOPS_UNDERSTOOD)
     if re.search(r"FLOPS", unit):
         _refuse(seen, "is ambiguous", "write FLOPs for an amount, or FLOP/s and a time for a rate")
@@ -194,6 +204,8 @@ def _number(digits: str, seen: str) -> float:
 def _as_float(number: float, wanted: str) -> float:
     try:
         return float(number)
+    except (TypeError, ValueError):
+        raise QuantityError(f"{wanted} is one number or a text, not {number!r}.") from None
     except OverflowError:
         raise QuantityError(f"{wanted} of more than 1e308 is beyond what can be computed with; give less.") from None
 

@@ -11,6 +11,7 @@ import pytest
 
 import isoflop as iso
 from isoflop.cli.main import run
+from isoflop.quantities import format_flops
 
 ASKED = ["design", "--budget", "1e20", "--target", "1e24", "--kind", "isoflop", "--runs", "15"]
 
@@ -138,3 +139,18 @@ def test_wrong_input_is_one_sentence(
     assert message in seen.err
     assert len(seen.err.strip().splitlines()) == 1
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_a_study_says_what_its_runs_cost_more_than_the_design(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The dry run of the study is the second count; the noise of bytes is the one measured on them, under ln 256."""
+    monkeypatch.chdir(tmp_path)
+    words = "design --budget 1e13 --target 1e17 --noise 0.3% --kind optimal --study sm.toml --recipe small-bytes-v1"
+    assert run(words.split()) == 0
+    said = capsys.readouterr().out
+    assert "loss_noise = 0.015\n" in Path("sm.toml").read_text()
+    assert run(["sweep", "init", "sm.toml", "--dry-run", "--json"]) == 0
+    flops = json.loads(capsys.readouterr().out)["flops"]
+    assert flops > 1.01e13
+    assert f"cost {format_flops(flops)} FLOPs, 19% more than the 9.99e12 of 6 N D" in said

@@ -294,6 +294,15 @@ def test_files_of_a_run_that_are_broken_are_named(
         assert f"{name} is not whole" in sentence(capsys)
 
 
+@pytest.mark.parametrize("command", ["run", "status"])
+def test_a_study_that_was_never_initialised_says_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    study = write_study(tmp_path / "study")
+    assert run(["sweep", command, str(study)]) == 2
+    assert "has no runs yet: say isoflop sweep init" in sentence(capsys)
+
+
 def test_a_study_that_is_locked_by_this_process_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     study = write_study(tmp_path / "study")
     assert run(["sweep", "init", str(study)]) == 0
@@ -301,3 +310,40 @@ def test_a_study_that_is_locked_by_this_process_is_refused(tmp_path: Path, capsy
     with supervise(study):
         assert run(["sweep", "run", str(study)]) == 2
     assert f"process {os.getpid()} is already running" in sentence(capsys)
+
+
+def test_every_word_to_a_study_answers_in_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    study = tmp_path / "study"
+    shutil.copytree(Path(__file__).parents[2] / "examples" / "trainers" / "own", study)
+    assert run(["sweep", "init", str(study)]) == 0
+    assert run(["sweep", "run", str(study)]) == 4
+    failed = "b2e10-d016-s0-7de1267e"
+    for words, facts in (
+        (["collect"], {"table": str(study / "runs.csv")}),
+        (["retry"], {"runs": [failed]}),
+        (["cancel"], {"runs": [failed]}),
+        (["cancel"], {"runs": []}),
+    ):
+        capsys.readouterr()
+        assert run(["sweep", *words, str(study), "--json"]) == 0
+        assert json.loads(capsys.readouterr().out) == {"schema": "isoflop.sweep/1", **facts}
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_closed_terminal_keeps_the_state_as_ctrl_c_does(tmp_path: Path, number: signal.Signals) -> None:
+    study = tmp_path / "study"
+    study.mkdir()
+    (study / "study.toml").write_text(
+        'schema = "isoflop.study/1"\nname = "slow"\nrecipe = "small-bytes-v1"\n'
+        '[trainer]\ncommand = ["sleep", "60"]\n[[runs]]\nwidth = 8\nbudget = 1e9\n'
+    )
+    assert run(["sweep", "init", str(study)]) == 0
+    process = subprocess.Popen([sys.executable, "-m", "isoflop", "sweep", "run", str(study)], stderr=subprocess.PIPE)
+    deadline = time.monotonic() + 60
+    while not list(study.glob("runs/*/process.json")):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    process.send_signal(number)
+    stderr = process.communicate(timeout=60)[1].decode()
+    assert process.returncode == 130
+    assert "interrupted with 0 of 1 runs finished; the state is kept" in stderr

@@ -51,6 +51,20 @@ def slurm_cluster() -> Iterator[object]:
 
 
 @pytest.fixture(scope="session")
+def accounting_cluster() -> Iterator[object]:
+    """The same with accounting, and a controller of short memory."""
+    slurm = _neighbour("slurm_cluster")
+    if why_not := slurm.why_not((*slurm.NEEDED, "slurmdbd", "mariadbd", "mariadb-install-db")):
+        pytest.skip(why_not)
+    folder = Path(tempfile.mkdtemp(prefix="slurm-"))
+    cluster = slurm.SlurmCluster(folder, _free_ports(), remembers=2)
+    cluster.start(accounts=True)
+    yield cluster
+    cluster.stop()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
 def ray_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[object]:
     """Two nodes, the head with one processor and another with two; this process is a client of it."""
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"

@@ -41,18 +41,43 @@ SchedulerParameters=sched_interval=1,bf_interval=1,batch_sched_delay=0
 ReturnToService=2
 SlurmdTimeout=30
 InactiveLimit=0
-MinJobAge=300
+MinJobAge={remembers}
 KillWait=5
 {accounting}
 """
 NO_ACCOUNTING = "JobAcctGatherType=jobacct_gather/none\nAccountingStorageType=accounting_storage/none"
+# sacct finds munge by AccountingStoragePass, and by nothing else.
+ACCOUNTING = """
+AccountingStorageType=accounting_storage/slurmdbd
+AccountingStorageHost=127.0.0.1
+AccountingStoragePort={port}
+AccountingStoragePass={folder}/munge/munge.sock
+JobAcctGatherType=jobacct_gather/linux
+"""
+ACCOUNTANT = """
+AuthType=auth/munge
+AuthInfo=socket={folder}/munge/munge.sock
+DbdHost=localhost
+DbdAddr=127.0.0.1
+DbdPort={port}
+SlurmUser=root
+LogFile={folder}/log/slurmdbd.log
+PidFile={folder}/run/slurmdbd.pid
+StorageType=accounting_storage/mysql
+StorageHost=127.0.0.1
+StoragePort={database}
+StorageUser=slurm
+StoragePass=slurm
+StorageLoc=slurm_acct_db
+"""
 
 
-def why_not() -> str:
+def why_not(needed: tuple[str, ...] = NEEDED) -> str:
     """What this machine lacks for a Slurm of its own, or ""."""
-    lacking = [name for name in NEEDED if shutil.which(name, path=f"{os.environ['PATH']}:/usr/sbin") is None]
+    lacking = [name for name in needed if shutil.which(name, path=f"{os.environ['PATH']}:/usr/sbin") is None]
     if lacking:
-        return f"no Slurm to start here: {', '.join(lacking)} missing (Debian: slurm-wlm munge)"
+        debian = "slurm-wlm munge; for accounting slurmdbd mariadb-server"
+        return f"no Slurm to start here: {', '.join(lacking)} missing (Debian: {debian})"
     return "" if os.geteuid() == 0 else "starting a Slurm of one's own takes root"
 
 
@@ -63,18 +88,23 @@ class SlurmCluster:
     folder: Path
     port: int
     cpus: int = 2
+    remembers: int = 300
+    """Seconds for which the controller knows a job that has ended."""
 
     @property
     def conf(self) -> Path:
         return self.folder / "slurm.conf"
 
-    def start(self, accounting: str = NO_ACCOUNTING) -> None:
+    def start(self, *, accounts: bool = False) -> None:
         for name in ("state", "log", "run", "munge"):
             (self.folder / name).mkdir(parents=True, exist_ok=True)
         self.folder.chmod(0o755)
         self._start_munge()
+        accounting = ACCOUNTING.format(folder=self.folder, port=self.port + 91) if accounts else NO_ACCOUNTING
         host = socket.gethostname().split(".")[0]
-        text = CONFIGURATION.format(host=host, port=self.port, folder=self.folder, accounting=accounting)
+        text = CONFIGURATION.format(
+            host=host, port=self.port, folder=self.folder, accounting=accounting, remembers=self.remembers
+        )
         memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") * 9 // 10 // 2**20
         for i, name in enumerate(NODES, 1):
             text += (
@@ -83,6 +113,8 @@ class SlurmCluster:
             )
         text += f"PartitionName=debug Nodes={','.join(NODES)} Default=YES MaxTime=INFINITE State=UP\n"
         self.conf.write_text(text)
+        if accounts:
+            self._start_accountant()
         self.run("/usr/sbin/slurmctld", "-c", "-f", str(self.conf))
         for name in NODES:
             self.start_node(name)
@@ -139,6 +171,38 @@ class SlurmCluster:
         }
         options = [f"--{option}={own / name}" for option, name in places.items()]
         self.run("runuser", "-u", "munge", "--", "/usr/sbin/munged", "--force", "--num-threads=2", *options)
+
+    def _start_accountant(self) -> None:
+        """slurmdbd, on a MariaDB of its own that listens on loopback."""
+        own, database = self.folder / "mysql", self.port + 90
+        own.mkdir()
+        self.run(
+            "mariadb-install-db",
+            *("--user=root", "--auth-root-authentication-method=normal", f"--datadir={own}/data", "--skip-test-db"),
+        )
+        self.run(
+            *("sh", "-c", 'exec "$@" >/dev/null 2>&1 &', "sh"),
+            *("/usr/sbin/mariadbd", "--no-defaults", "--user=root", f"--datadir={own}/data", f"--socket={own}/s.sock"),
+            *(f"--pid-file={self.folder}/run/mariadbd.pid", "--bind-address=127.0.0.1", f"--port={database}"),
+            *("--innodb-buffer-pool-size=64M", "--innodb-lock-wait-timeout=900", f"--log-error={own}/err.log"),
+        )
+        ask = ("mariadb", "--no-defaults", "-uroot", f"--socket={own}/s.sock", "-e")
+        self._until(*ask, "select 1")
+        rights = "grant all on slurm_acct_db.* to 'slurm'@'{}' identified by 'slurm';"
+        self.run(*ask, f"create database slurm_acct_db; {rights.format('localhost')} {rights.format('127.0.0.1')}")
+        conf = self.folder / "slurmdbd.conf"
+        conf.write_text(ACCOUNTANT.format(folder=self.folder, port=self.port + 91, database=database))
+        conf.chmod(0o600)
+        self.run("/usr/sbin/slurmdbd")
+        self._until("sacctmgr", "-n", "-i", "show", "cluster")
+        self.run("sacctmgr", "-i", "add", "cluster", "loop")
+
+    def _until(self, *words: str) -> None:
+        """Say it until it succeeds."""
+        deadline = time.monotonic() + 60
+        while subprocess.run(words, env=self.environment, capture_output=True, check=False).returncode:
+            assert time.monotonic() < deadline, f"{words} does not succeed"
+            time.sleep(0.2)
 
     def _wait_for_nodes(self) -> None:
         deadline = time.monotonic() + 30

@@ -25,7 +25,7 @@ eval_windows = 32
 [corpus]
 source = "../text"
 [grid]
-budgets = [4e9, 8e9]
+budgets = [2e9, 4e9]
 widths = [8, 12]
 """
 
@@ -86,6 +86,14 @@ def run_client(*words: object, seconds_a_step: float = 0.0, expected: int = 0) -
     stdout, stderr = process.communicate(timeout=240)
     assert process.returncode == expected, f"{words} ended with {process.returncode}: {stdout} {stderr}"
     return stdout
+
+
+def isoflop(*words: object, expected: int = 0) -> tuple[str, str]:
+    """``isoflop WORDS`` as it is; what it said on stdout and stderr."""
+    line = [sys.executable, "-m", "isoflop", *map(str, words)]
+    ended = subprocess.run(line, capture_output=True, text=True, check=False, timeout=120)
+    assert ended.returncode == expected, f"{words} ended with {ended.returncode}: {ended.stdout} {ended.stderr}"
+    return ended.stdout, ended.stderr
 
 
 def outcome(study: Path) -> Mapping[str, tuple[dict[str, object], bytes]]:

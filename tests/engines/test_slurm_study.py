@@ -51,7 +51,7 @@ def test_twelve_runs_through_a_killed_client_a_scancel_and_a_crashed_node(
             (study / "crawl").unlink(missing_ok=True)
     _, stderr = second.communicate()
     assert second.returncode == 4, stderr
-    assert "1 of 12 runs failed" in stderr
+    assert "1 of 12 runs have no result" in stderr
     assert "Slurm: cancelled" in stderr
     assert [batch] == list(study.glob("slurm/*/submitted.json"))  # by the second client, nothing was submitted
 
@@ -81,9 +81,30 @@ def test_a_time_limit_is_a_checkpoint_and_a_requeue(
 ) -> None:
     limits = 'time = "1"\nwarn_seconds = 52\n'
     study = studies.put_study(undisturbed, tmp_path / "limited", SLURM + limits)
-    name = sorted(path.name for path in study.glob("runs/b8e09-d008-s0-*"))[0]
-    process = studies.client("sweep", "run", study, "--only", name, seconds_a_step=0.04)
+    (name,) = (path.name for path in study.glob("runs/b4e09-d008-s0-*"))
+    (study / "crawl").touch()  # until the limit; Slurm looks at its limits twice a minute
+    process = studies.client("sweep", "run", study, "--only", name)
     stdout, stderr = process.communicate(timeout=240)
     assert process.returncode == 0, stdout + stderr
     assert studies.outcome(study)[name] == studies.outcome(undisturbed)[name]
     assert [row.get("restart_of") for row in studies.attempts(study)[name]][:2] == [None, 1]
+
+
+@pytest.mark.usefixtures("slurm_cluster")
+def test_detached_runs_are_shown_where_they_stand_and_kept_from_other_executors(
+    studies: ModuleType, tmp_path: Path
+) -> None:
+    """With a trainer of somebody's own, whose result the next client completes."""
+    study = tmp_path / "study"
+    study.mkdir()
+    command = 'command = ["sh", "-c", "sleep 5; echo \'{{\\"loss\\": 2.5}}\' > result.json"]'
+    head = 'schema = "isoflop.study/1"\nname = "own"\nrecipe = "small-bytes-v1"\n'
+    rows = "[grid]\nbudgets = [1e9]\nwidths = [8, 12]\n"
+    (study / "study.toml").write_text(f"{head}[trainer]\n{command}\n{rows}{SLURM}")
+    studies.isoflop("sweep", "init", study)
+    assert "own: 2 runs: 2 queued" in studies.isoflop("sweep", "run", study, "--detach")[0]
+    assert "2 runs of" in studies.isoflop("sweep", "run", study, "--executor", "local", expected=2)[1]
+    shown = studies.wait_for(lambda: (s := studies.isoflop("sweep", "status", study)[0]) and "2 done" in s and s)
+    assert "with slurm" not in shown
+    studies.isoflop("sweep", "run", study)
+    assert len(list(study.glob("slurm/*/batch.json"))) == 1

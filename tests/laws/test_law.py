@@ -20,6 +20,18 @@ def frontier() -> Law:
     )
 
 
+@pytest.mark.parametrize(("params", "tokens"), [(-1, 1e9), (1e9, 0), (float("nan"), 1e9), (1e9, [1e9, float("inf")])])
+def test_what_is_no_number_of_anything_is_refused(params, tokens):
+    """Where there is no such network, numpy would say nan or inf, with a warning or without one."""
+    law = iso.law("besiroglu2024")
+    for ask in (law.predict, law.predict_draws):
+        with pytest.raises(UsageError, match=r"(params|tokens) is .*takes a positive number"):
+            ask(params, tokens)
+    for ask in (law.optimum, law.optimum_draws):
+        with pytest.raises(UsageError, match="flops is"):
+            ask(-1e22)
+
+
 def test_draws_keep_the_shape_of_the_question(frontier):
     assert frontier.optimum(1e13).params.shape == ()
     assert frontier.optimum_draws(1e13).params.shape == (3,)

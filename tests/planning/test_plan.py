@@ -14,7 +14,7 @@ from isoflop import laws
 from isoflop.conventions import Conventions, ParamsConvention
 from isoflop.errors import DataError, QuantityError, UnknownName, UsageError
 from isoflop.laws import FittedRange, Law, families
-from isoflop.planning import DEFAULT_LAWS, Plan, find_law, plan
+from isoflop.planning import DEFAULT_LAWS, Asked, Plan, find_law, plan, plans, predict
 
 GOPHER = 5.76e23
 OWN = """
@@ -132,10 +132,11 @@ def test_a_law_without_a_fitted_range_is_said() -> None:
     assert "does not say on which budgets it was fitted" in row.notes[0]
 
 
-def test_laws_that_count_differently_are_not_to_be_compared() -> None:
+def test_laws_that_count_differently_are_recounted() -> None:
     blocks = dataclasses.replace(uncertain("blocks"), conventions=Conventions(ParamsConvention.NON_EMBEDDING))
     text = said(plan([uncertain(), blocks], 1e20))
-    assert "Do not compare blocks with mine as they stand: params is non_embedding here and total there." in text
+    assert "blocks counted as mine counts: the split that costs the same 6 N D so." in text
+    assert "Do not compare" not in text
 
 
 def test_the_text_echoes_the_budget_and_lines_up() -> None:
@@ -221,3 +222,28 @@ def test_the_compute_that_a_wrong_split_wastes():
     row = plan(law, 1e23, level=0.9).rows[0]
     assert row.intervals.wasted == pytest.approx(np.quantile(wasted, 0.9), rel=0.01)
     assert any("waste up to" in note for note in row.notes)
+
+
+@pytest.mark.parametrize("level", [-0.5, 0.0, 1.0, 1.5, float("nan")])
+def test_what_is_no_level_is_refused_by_every_call(level: float) -> None:
+    law = laws.law("besiroglu2024")
+    for ask in (
+        lambda: plan(law, 1e22, level=level),
+        lambda: plans(law, [1e22], level=level),
+        lambda: predict(law, 1e9, 1e10, level),
+    ):
+        with pytest.raises(UsageError, match="is not a share between 0 and 1"):
+            ask()
+
+
+@pytest.mark.parametrize("budget", ["a", ["a"], [[1e22], "b"], None, [1e22, -1.0], []])
+def test_what_is_no_budget_is_refused_by_arrays(budget: object) -> None:
+    with pytest.raises(UsageError, match="budgets are positive numbers"):
+        plans(laws.law("besiroglu2024"), budget)
+
+
+def test_a_list_is_no_budget_and_a_section_has_a_name() -> None:
+    with pytest.raises(QuantityError, match="a budget is one number or a text, not"):
+        plan("besiroglu2024", [1e24])
+    with pytest.raises(UnknownName, match="'vally'; did you mean 'valley'"):
+        Asked(show=frozenset({"vally"}))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from importlib import resources
 
 import pytest
 
@@ -25,6 +26,31 @@ def test_1e24_on_512_h100():
     assert found["gpu_hours"] == pytest.approx(701.9e3, rel=1e-3)
     assert found["cost_usd"] == pytest.approx(2.07e6, rel=1e-3)
     assert {"energy_kwh", "mfu", "assumptions"} <= set(found)
+
+
+def test_power_as_it_is_given_whoever_names_the_hardware():
+    """Energy = device-hours x watts x share x PUE, by hand, at 64 H100 for 720 hours."""
+    power = {"pue": 1.1, "grid_kg_co2_per_kwh": 0.2, "power_share": 0.8, "watts": 600.0}
+    kwh = 64 * 720 * 0.6 * 0.8 * 1.1
+    named = sections("64xH100 for 30 days", power=power)["hardware"]
+    beside = sections(named["gpu_hours"] * 3600 * 989.4e12 * 0.4, hardware="H100", devices=64, power=power)["hardware"]
+    for found in (named, beside):
+        assert (found["energy_kwh"], found["co2_kg"]) == pytest.approx((kwh, kwh * 0.2))
+
+
+def test_an_accelerator_of_a_file(tmp_path):
+    """In every place where a name may stand."""
+    text = (resources.files("isoflop.hardware") / "accelerators" / "h100-sxm.toml").read_text(encoding="utf-8")
+    path = tmp_path / "mine.toml"
+    path.write_text(text.replace("bf16 = 989.4e12", "bf16 = 500e12"), encoding="utf-8")
+    for budget in (f"64x{path} for 30 days", f"{64 * 720} {path}-hours", f"${64 * 720 * 2} at $2 per {path}-hour"):
+        assert sections(budget)["budget"]["flops"] == pytest.approx(64 * 720 * 3600 * 500e12 * 0.4)
+    assert sections(1e22, hardware=str(path), devices=8)["hardware"]["gpu_hours"] == pytest.approx(1e22 / 7.2e17)
+
+
+def test_a_caution_is_said_once():
+    assert str(plan(LAW, "64xMI250 for 30 days")).count("counted per card") == 1
+    assert str(plan(LAW, 1e22, asked=Asked(hardware="MI250"))).count("counted per card") == 1
 
 
 def test_a_million_dollars():

@@ -11,13 +11,16 @@ import pytest
 from isoflop.accounting import (
     Shape,
     architecture,
+    count_network,
     count_params,
     count_parts,
     flops_per_token,
     hoffmann_flops_per_token,
+    named_or_described,
     preset,
     presets,
 )
+from isoflop.errors import UsageError
 
 CHINCHILLA_A4 = [  # N in millions, layers, d_model, d_ff, heads, head width, FLOPs / 6 N D as printed
     (73, 10, 640, 2560, 10, 64, 1.03),
@@ -29,9 +32,22 @@ CHINCHILLA_A4 = [  # N in millions, layers, d_model, d_ff, heads, head width, FL
 ]
 
 
+DEEPSEEK_V3 = """
+architecture = "deepseek_v3"
+layers = 61
+d_model = 7168
+heads = 128
+d_ff = 18432
+vocab = 129280
+context = 4096
+experts = { count = 256, top_k = 8, d_ff = 2048, shared = 1, dense_layers = 3, router_bias = true }
+latent = { query_rank = 1536, kv_rank = 512, plain = 128, rotary = 64, value = 128 }
+"""
+
+
 @pytest.fixture(scope="module")
-def facts(shared_data: Path) -> dict[str, Any]:
-    return tomllib.loads((shared_data.parent / "facts" / "models.toml").read_text(encoding="utf-8"))
+def facts() -> dict[str, Any]:
+    return tomllib.loads(Path(__file__).with_name("networks.toml").read_text(encoding="utf-8"))
 
 
 def test_kaplans_count_of_gpt3():
@@ -42,12 +58,12 @@ def test_kaplans_count_of_gpt3():
 
 
 def test_every_published_network_to_the_unit(facts):
-    assert len(facts["model"]) > 70
-    for model in facts["model"]:
-        count = count_params(preset(model["id"]))
-        assert count.total == model["params_total"], model["id"]
-        assert count.non_embedding == model["params_nonemb"], model["id"]
-        assert count.active == model["params_active"], model["id"]
+    assert len(facts["networks"]) == 86
+    for name, published in facts["networks"].items():
+        count = count_params(preset(name))
+        assert count.total == published["total"], name
+        assert count.non_embedding == published.get("blocks", count.non_embedding), name
+        assert count.active == published.get("active", count.active), name
 
 
 def test_counts_that_stand_in_public_files():
@@ -70,11 +86,11 @@ def test_counts_that_stand_in_public_files():
 
 def test_fifty_chinchilla_shapes_to_the_printed_million(facts):
     """Table A9 of arXiv 2203.15556: queries are heads x kv_size wide, which is not always d_model."""
-    rows = facts["chinchilla_runs"]["rows"]
+    rows = facts["chinchilla"]["shapes"]
     assert len(rows) == 50
-    for printed, d_model, d_ff, kv_size, heads, layers, _ in rows:
+    for printed, d_model, d_ff, kv_size, heads, layers in rows:
         shape = Shape(layers, d_model, heads, d_ff, 32000, 2048, architecture("chinchilla"), head_dim=kv_size)
-        assert round(count_params(shape).total / 1e6) == round(printed / 1e6)
+        assert round(count_params(shape).total / 1e6) == printed
 
 
 @pytest.mark.parametrize(("millions", "layers", "d_model", "d_ff", "heads", "width", "printed"), CHINCHILLA_A4)
@@ -84,6 +100,30 @@ def test_table_a4_of_hoffmann(millions, layers, d_model, d_ff, heads, width, pri
     ratio = hoffmann_flops_per_token(shape, embeddings=False) / (6e6 * millions)
     assert ratio == pytest.approx(printed, abs=0.0101)
     assert hoffmann_flops_per_token(shape) / (6e6 * millions) > printed + 0.02
+
+
+def test_appendix_f_is_counted_of_plain_blocks_alone():
+    account = count_network(preset("gopher-280b")).to_dict()
+    assert account["flops_per_token"]["hoffmann"] * 4 / 3 * 300e9 == pytest.approx(6.3e23, rel=0.01)
+    assert count_network(preset("llama3-8b")).hoffmann_flops is None
+    with pytest.raises(UsageError, match="plain blocks"):
+        hoffmann_flops_per_token(preset("llama3-8b"))
+
+
+@pytest.mark.parametrize("name", ["GPT2", "gpt-2", "Llama-3-8B", "LLaMA 7B", "Qwen2.5-72B", "DeepSeek-V3"])
+def test_names_as_people_write_them(name):
+    assert preset(name) in presets().values()
+
+
+def test_names_stay_apart():
+    assert all(preset(name) == shape for name, shape in presets().items())
+
+
+def test_a_shape_of_a_file(tmp_path):
+    """DeepSeek-V3's configuration, written out: latent attention, shared experts, dense layers, to the unit."""
+    path = tmp_path / "mine.toml"
+    path.write_text(DEEPSEEK_V3)
+    assert count_params(named_or_described(str(path), None, {})).total == 671_026_419_200
 
 
 def test_gopher_by_appendix_f():

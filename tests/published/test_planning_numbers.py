@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.optimize import brentq
 
 from isoflop import laws
+from isoflop.accounting import count_params, preset
+from isoflop.conventions import LossUnit
 from isoflop.planning.backward import fixed
 from isoflop.planning.data_limited import data_limited, effective_tokens
 from isoflop.planning.known import place
@@ -89,6 +93,22 @@ def test_kumars_effective_parameters():
     )
 
 
+def test_precision_stands_beside_a_law_that_counts_otherwise():
+    """Kumar et al. count blocks and nats per token: N is recounted, and what cannot be made alike is said."""
+    beside = laws.law("besiroglu2024").conventions
+    N = 1e9 + 47491 * 1e9 ** (1 / 3)
+    found = precision(N, 26e9, training_bits=8, conventions=beside)
+    assert found.training_loss == pytest.approx(precision(1e9, 26e9, training_bits=8).training_loss)
+    assert len(found.notes) == 1
+    assert "recounted for a vocabulary of 32,000" in found.notes[0]
+    per_byte = replace(beside, loss=LossUnit.NATS_PER_BYTE)
+    (_, unit, small) = precision(3e6, 1e9, training_bits=8, conventions=per_byte).notes
+    assert "another unit (nats per byte): do not add" in unit
+    assert small.startswith("Their smallest network is 1")
+    (_, large) = precision(70e9, 1e12, post_bits=4, conventions=beside).notes
+    assert large == "That is 41 times their largest network."
+
+
 @pytest.mark.parametrize("bits", [3.0, 4.0, 6.0])
 def test_kumars_critical_tokens_are_where_more_training_stops_helping(bits):
     law = laws.law("kumar2024")
@@ -104,6 +124,11 @@ def test_what_known_runs_imply():
     mfu = {one.known.id: one.known.mfu for one in place(LAW) if one.known.mfu is not None}
     expected = {
         "llama3.1-405b": 0.346,
+        "llama-7b": 0.437,
+        "llama-13b": 0.514,  # Epoch's sum for the same hours
+        "llama-65b": 0.477,
+        "llama3-8b": 0.156,
+        "llama3-70b": 0.279,
         "llama2-7b": 0.391,
         "llama2-70b": 0.428,
         "tinyllama-1.1b": 0.51,
@@ -111,6 +136,17 @@ def test_what_known_runs_imply():
         "deepseek-v3": 0.351,
     }
     assert {name: mfu[name] for name in expected} == pytest.approx(expected, abs=2e-3)
+
+
+def test_known_networks_are_counted_as_the_law_counts():
+    """Columns belong together: D/N and C are of the N that the law was asked about."""
+    (one,) = (one for one in place(laws.law("krajewski2024_dense")) if one.known.id == "gpt3-175b")
+    assert one.params == count_params(preset("gpt3-175b")).non_embedding
+    found = one.to_dict()
+    assert found["flops"] == 6 * one.params * 300e9
+    assert found["tokens_per_param"] == 300e9 / one.params
+    optimum = laws.law("krajewski2024_dense").optimum(found["flops"])
+    assert one.ratio_over_optimal == pytest.approx(found["tokens_per_param"] * float(optimum.params / optimum.tokens))
 
 
 def test_gopher_undertrained_chinchilla_near_the_optimum():

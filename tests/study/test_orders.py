@@ -69,8 +69,15 @@ def test_any_command_may_train(study: Study, specs: Specs) -> None:
     assert str(runs.conventions.loss) == "nats_per_token"
 
 
+def written(text: str) -> str:
+    """Code that leaves this as its result."""
+    return f"open('result.json', 'w').write({text!r})"
+
+
 ENDINGS = {
     "crash": ("raise ValueError('no such layer')", State.FAILED, "ValueError: no such layer"),
+    "colours": ("sys.exit('\\x1b[31mred\\x1b[0m')", State.FAILED, "red"),
+    "a long story": ("sys.exit('x' * 4000)", State.FAILED, "x" * 296 + " ..."),
     "code": ("sys.exit(7)", State.FAILED, "exit code 7"),
     "memory": ("raise MemoryError('8 GiB')", State.OUT_OF_MEMORY, "MemoryError: 8 GiB"),
     "cuda": ("sys.exit('torch.OutOfMemoryError: CUDA out of memory')", State.OUT_OF_MEMORY, "CUDA out of memory"),
@@ -87,6 +94,33 @@ ENDINGS = {
     "no table": ("open('result.json', 'w').write('{\"loss\": 3, \"params\": 7}')", State.FAILED, "not a table"),
     "no unit": ("open('result.json', 'w').write('{\"loss\": 3, \"loss_unit\": \"nats\"}')", State.FAILED, "there are"),
     "a schema": ("open('result.json', 'w').write('{\"loss\": 3, \"schema\": \"x\"}')", State.FAILED, "schema = 'x'"),
+    "nan tokens": (written('{"loss": 3, "tokens": NaN}'), State.FAILED, "tokens = nan"),
+    "endless flops": (written('{"loss": 3, "flops": Infinity}'), State.FAILED, "flops = inf"),
+    "huge tokens": (
+        written('{"loss": 3, "tokens": 1000000000000000000000000000000000000000000000000000000000000}'),
+        State.FAILED,
+        "positive and finite",
+    ),
+    "unique in words": (written('{"loss": 3, "unique_tokens": "zz"}'), State.FAILED, "unique_tokens = 'zz'"),
+    "unique below 0": (written('{"loss": 3, "unique_tokens": -3}'), State.FAILED, "unique_tokens = -3"),
+    "half a step": (written('{"loss": 3, "steps": 1.5}'), State.FAILED, "steps are whole"),
+    "a count in words": (
+        written('{"loss": 3, "params": {"matrices_and_head": "abc"}}'),
+        State.FAILED,
+        "no positive number",
+    ),
+    "a count below 0": (
+        written('{"loss": 3, "params": {"matrices_and_head": -5}}'),
+        State.FAILED,
+        "no positive number",
+    ),
+    "losses in words": (written('{"loss": 3, "loss_on": 3}'), State.FAILED, "not a table"),
+    "isoflop's schema": (written('{"loss": 3, "schema": "isoflop.result/1"}'), State.FAILED, "leave that out"),
+    "isoflop's words": (
+        written('{"loss": 3, "schema": "isoflop.result/1", "state": "foo", "steps": 3, "seconds": 1}'),
+        State.FAILED,
+        "leave that out",
+    ),
     "slow": ("import time; time.sleep(60)", State.TIMED_OUT, "ended after its limit of 8.33e-5 hours"),
 }
 
@@ -248,6 +282,9 @@ def test_a_placeholder_that_there_is_not_is_named() -> None:
         own_trainer(["train", "--n={parms}"])
     with pytest.raises(UsageError, match=r"write \{\{ for a brace itself"):
         own_trainer(["train", "{"])
+    for odd in ("{params:zz}", "{params!q}", "{params:{foo}}", "{params:>9}"):
+        with pytest.raises(UsageError, match=r"write \{params\} alone, without : or !"):
+            own_trainer(["train", odd])
 
 
 def branched(tmp_path: Path) -> Study:
@@ -280,7 +317,7 @@ def test_the_protocol_is_checked_with_and_without_losses(study: Study, specs: Sp
     assert codes == {"warmup": False, "horizon": True, "learning_rate": False}
     run(study, python(SAYS_LOSS))
     (edge,) = (check for check in protocol(study.states()) if check.code == "edge")
-    assert "1e+09 FLOPs at width 16" in edge.message
+    assert "1e9 FLOPs at width 16" in edge.message
 
 
 def test_a_learning_rate_that_is_not_the_best_of_its_probes_is_named(tmp_path: Path) -> None:
@@ -300,3 +337,54 @@ def test_a_learning_rate_that_is_not_the_best_of_its_probes_is_named(tmp_path: P
     assert not check.ok
     assert "at width 16 the loss is 2.100 at 0.006, 2.000 at 0.012, 1.900 at 0.024" in check.message
     assert "at width 8" not in check.message
+
+
+def test_what_was_cancelled_is_in_the_table_with_or_without_a_failure(study: Study, specs: Specs) -> None:
+    failed, left = specs[0].run_id, specs[1].run_id
+    cancel(study, [left])
+    with pytest.raises(RunsFailed):
+        run(study, python(f"import sys\nif sys.argv[1] == {failed!r}: sys.exit('no')\n{SAYS_LOSS}"))
+    cancel(study, [failed])
+    assert standing(study).counts == {State.DONE: 4, State.CANCELLED: 2}
+    runs = read_runs(study.folder)
+    assert len(runs) == 4
+    assert {(one.run_id, "'cancelled'" in one.reason) for one in runs.dropped} == {(failed, True), (left, True)}
+
+
+def test_the_time_of_a_command_is_that_of_a_clock_beside_it(study: Study) -> None:
+    began = time.monotonic()
+    states = run(study, python(f"import time; time.sleep(0.4); {SAYS_LOSS}"))
+    most = time.monotonic() - began
+    assert all(0.4 <= state.seconds <= most for state in states)
+    assert all(state.tokens_per_second == pytest.approx(state.spec.tokens / state.seconds) for state in states)
+
+
+METRICS = {
+    "no end of steps": ('{"step":1e999,"tokens":5,"loss":2,"seconds":1}', 0, None),
+    "diverging": ('{"step":3,"tokens":5,"loss":NaN,"seconds":1}', 3, None),
+    "past the end": ('{"step":999999,"tokens":5,"loss":2,"seconds":1}', -1, 2.0),
+    "back in time": ('{"step":3,"tokens":5,"loss":2,"seconds":-1}', 0, None),
+}
+
+
+@pytest.mark.parametrize(("line", "step", "loss"), METRICS.values(), ids=METRICS.keys())
+def test_a_command_may_log_what_it_likes(study: Study, specs: Specs, line: str, step: int, loss: float | None) -> None:
+    (study.run_folder(specs[0].run_id) / "metrics.jsonl").write_text(line + "\n")
+    state = study.states(own=True)[0]
+    assert (state.step, state.loss) == (specs[0].steps if step < 0 else step, loss)
+    json.dumps(standing(study).to_dict(runs=True), allow_nan=False)
+    assert {one.state for one in run(study, python(SAYS_LOSS))} == {State.DONE}
+
+
+def test_what_was_begun_and_left_is_stopped(study: Study, specs: Specs) -> None:
+    with pytest.raises(RunsFailed, match="stopped from outside"):
+        run(study, python("import sys; sys.exit(75)"))
+    assert {state.state for state in study.states(own=True)} == {State.STOPPED}
+
+
+def test_a_copy_of_an_attempt_is_none(study: Study, specs: Specs) -> None:
+    attempts = study.run_folder(specs[0].run_id) / "attempts"
+    attempts.mkdir()
+    for name in ("0001.json", "0001 (copy).json"):
+        (attempts / name).write_text("{}")
+    assert len(study.states()) == 6

@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from isoflop.errors import UsageError
-from isoflop.executors import KubernetesSettings
+from isoflop.executors import KubernetesSettings, SlurmSettings
+from isoflop.executors.ray import RaySettings
+from isoflop.hardware import Cluster, accelerator
 from isoflop.study import (
     CorpusPlan,
     ExecutorPlan,
@@ -21,7 +23,9 @@ from isoflop.study import (
     planned_specs,
     price,
     read_plan,
+    trainer_of,
 )
+from isoflop.study._trainer import BUILT_IN
 from isoflop.training.spec import RunSpec, read_spec
 
 HEAD = 'schema = "isoflop.study/1"\nname = "mine"\nrecipe = "small-bytes-v1"\n'
@@ -124,7 +128,23 @@ WRONG = {
     "no number": ('[[runs]]\nwidth = 8\nbudget = "banana"\n', "run 1: budget: 'banana'"),
     "a negative budget": ("[[runs]]\nwidth = 8\nbudget = -1e9\n", "run 1: budget: "),
     "a width in words": ('[[runs]]\nwidth = "8"\nbudget = 1e9\n', "run 1: width: '8' is no whole number"),
-    "no seeds": ("seeds = []\n" + RUN, "seeds = []; a study needs at least one"),
+    "no seeds": ("seeds = []\n" + RUN, "seeds: [] is no list of whole numbers, such as [0, 1]"),
+    "no seeds of a run": (RUN + "seeds = []\n", "run 1: seeds: [] is no list"),
+    "a seed twice": ("seeds = [0, 0]\n" + RUN, "seeds: [0, 0] names one of them twice"),
+    "a seed beyond 64 bits": (f"seeds = [{10**20}]\n" + RUN, "is too large for a seed"),
+    "no widths": ("[grid]\nbudgets = [1e10]\nwidths = []\n", "[grid]: widths: [] is no list of widths"),
+    "a budget twice": ("[grid]\nbudgets = [1e10, 1e10]\nwidths = [8]\n", "names one of them twice"),
+    "a horizon twice": ('[[runs]]\nwidth = 8\nhorizons = ["1M", "1M"]\n', "names one of them twice"),
+    "true for a budget": ("[grid]\nbudgets = [true]\nwidths = [8]\n", "budgets: True is no number"),
+    "no widths a budget": ("[grid]\nbudgets = [5e11]\nwidths_per_budget = 0\n", "give 1 to 11"),
+    "more than the ladder": ("[grid]\nbudgets = [5e11]\nwidths_per_budget = 1000\n", "give 1 to 11"),
+    "true in quotes": ('judge_everywhere = "false"\n' + RUN, "judge_everywhere: 'false' is neither true nor false"),
+    "a digest in figures": ("corpus_digest = 5\n" + RUN, "corpus_digest: 5 is no word in quotes"),
+    "a source in figures": ("[corpus]\nsource = 5\n" + RUN, "source: 5 is no word in quotes"),
+    "noise that is no number": ("loss_noise = nan\n" + RUN, "loss_noise = nan"),
+    "endless noise": ("loss_noise = inf\n" + RUN, "loss_noise = inf"),
+    "no end of a timeout": ("[trainer]\ntimeout_hours = nan\n" + RUN, "timeout_hours is nan"),
+    "an empty command": ('[trainer]\ncommand = [""]\n' + RUN, "give a list of words"),
     "a seed below 0": ("seeds = [-1]\n" + RUN, "seeds: -1 is no whole number"),
     "a purpose": (RUN + 'purpose = "fun"\n', "purpose is 'fun'"),
     "a command in one word": ('[trainer]\ncommand = "train"\n' + RUN, "give a list of words"),
@@ -134,6 +154,25 @@ WRONG = {
     "both kinds of corpora": ("[corpus]\n[corpora.a]\n" + RUN, "has [corpus] and [corpora.NAME]"),
     "a change": ("[change]\nbach = 2\n" + RUN, "did you mean 'batch'"),
     "noise": ('loss_noise = "low"\n' + RUN, "loss_noise = 'low'"),
+    **{
+        f"change {change}": (f"[change]\n{change}\n" + RUN, f"is changed to {change.split(' = ')[1]}; give {allowed}")
+        for change, allowed in {
+            "schedule = 'wds'": "one of wsd, cosine, linear, constant",
+            "warmup_divisor = 0": "a whole number from 1 up",
+            "eval_windows = 0": "a whole number from 1 up",
+            "clip_norm = 0.0": "a positive number",
+            "clip_norm = nan": "a positive number",
+            "epsilon = -1.0": "a positive number",
+            "weight_decay = -1": "a number from 0 up",
+            "floor = 7.0": "a share from 0 to 1",
+            "ema = 2.0": "a number from 0 to below 1",
+            "beta1 = 1.5": "a number from 0 to below 1",
+            "decay_fraction = 3.0": "a share above 0, at most 1",
+            "learning_rate = -0.1": "a positive number below 1e9",
+            "batch = nan": "a positive number below 1e9",
+            "ladder = [9, 8]": "even widths from 8",
+        }.items()
+    },
     "runs that are no tables": ("runs = [1]\n", "[[runs]] tables"),
 }
 
@@ -148,7 +187,10 @@ def test_what_cannot_be_read_is_named(tmp_path: Path, text: str, sentence: str) 
 
 UNMAKEABLE = {
     "twice": (RUN + RUN, "run 2 of mine is planned twice"),
-    "too short": ("[[runs]]\nwidth = 96\nbudget = 1.5e9\n", r"run 1 of mine: 1.5e\+09 FLOPs buy 2 steps"),
+    "too short": ("[[runs]]\nwidth = 96\nbudget = 1.5e9\n", r"run 1 of mine: 1.5e9 FLOPs \(925 tokens\) buy 2 steps"),
+    "few tokens": ("[[runs]]\nwidth = 8\ntokens = 1\n", r"\(1 tokens\) buy 0 steps at width 8"),
+    "more than anybody has": ("[grid]\nbudgets = [1e300]\nwidths = [8]\n", "1e300 FLOPs are more than anybody has"),
+    "micro-batches of no windows": ("[trainer]\nmicro_batches = 1000\n" + RUN, "4 windows a step do not divide into"),
     "an odd width": ("[[runs]]\nwidth = 9\nbudget = 1e9\n", "a width of 9"),
     "no such corpus": (RUN + 'corpus = "prose"\n', "no corpus of the study called 'prose'"),
     "a horizon in the warmup": ('[[runs]]\nwidth = 8\nhorizons = ["20K", "50M"]\n', "outside the plateau"),
@@ -192,3 +234,55 @@ def test_corpora_in_different_units_are_refused(tmp_path):
     (tmp_path / "study.toml").write_text(text + corpora + "[[runs]]\nwidth = 16\nbudget = 1e11\n")
     with pytest.raises(UsageError, match="these have bpe:1024 and byte: their losses cannot be compared"):
         init_study(tmp_path)
+
+
+def test_runs_are_priced_in_the_number_format_they_are_trained_in(tmp_path):
+    """NVIDIA's data sheet of the H100 SXM: 989 TFLOP/s dense in bf16, 495 in tf32; 80 GB."""
+    hours = {}
+    for precision in ("float32", "bfloat16"):
+        text = HEAD.replace("small-bytes-v1", "llama-step-law-v1") + f'[trainer]\nprecision = "{precision}"\n'
+        (tmp_path / "study.toml").write_text(text + '[[runs]]\nwidth = 512\ntokens = "1B"\n')
+        specs = planned_specs(read_plan(tmp_path / "study.toml"), DIGESTS)
+        priced = price(specs, 1, Cluster(accelerator("H100"), utilisation=0.4))
+        hours[precision] = priced.hours
+        assert priced.hours == pytest.approx(
+            priced.flops / 3600 / 0.4 / (989e12 if precision == "bfloat16" else 495e12), rel=2e-3
+        )
+        assert any("caution" in note for note in priced.notes) == (priced.runs[0].memory > 80e9)
+    assert hours["float32"] > 1.9 * hours["bfloat16"]
+
+
+def test_a_run_is_spread_over_processes_by_the_launcher() -> None:
+    spread = ExecutorPlan(processes=2, shard=True)
+    words = trainer_of(TrainerPlan(), spread).command
+    assert words[1:] == ("-m", "isoflop.training.launch", "--processes", "2", "--shard")
+    assert trainer_of(TrainerPlan(), ExecutorPlan()) == BUILT_IN
+    assert trainer_of(TrainerPlan(command=("x",)), spread).is_own
+
+
+@pytest.mark.parametrize(
+    ("table", "said"),
+    [
+        ('[executor]\nkind = "slrum"', "no executor called 'slrum'; did you mean 'slurm'?"),
+        ("[executor]\nprocesses = 0", "processes is 0; give at least 1"),
+        ('[executor]\nprocesses = "2"', "processes is '2'; give a whole number from 0 up"),
+        ("[executor]\nslurm = { cpus = 1 }", "write [slurm] as a table of its own"),
+        ('[slurm]\npartiton = "a"', "no key called 'partiton'; did you mean 'partition'?"),
+        ('[slurm]\nextra = "--x"', "extra is '--x'; give a list of lines in quotes"),
+        ("[slurm]\nrequeue = 1", "requeue is 1; give true or false"),
+        ('[ray]\nresources = "a100"', "resources is 'a100'; give a table"),
+        ("[ray]\naddress = 6379", "address is 6379; give a word in quotes"),
+    ],
+)
+def test_executors_that_cannot_be_read_are_refused_with_what_to_do(tmp_path: Path, table: str, said: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        plan_of(tmp_path, f"{table}\n[[runs]]\nwidth = 8\nbudget = 1e9\n")
+    assert said in str(caught.value)
+
+
+def test_an_executor_is_written_as_it_is_read(tmp_path: Path) -> None:
+    slurm = SlurmSettings(partition="a", gpus=1, extra=("--constraint=x",), environment={"HF_HOME": "/data"})
+    executor = ExecutorPlan("slurm", processes=2, slurm=slurm, ray=RaySettings(resources={"a100": 1.0}))
+    plan = StudyPlan("a", "small-bytes-v1", (RunPlan(width=8, budget=1e9),), executor=executor)
+    (tmp_path / "study.toml").write_text(plan_to_toml(plan))
+    assert read_plan(tmp_path / "study.toml") == plan

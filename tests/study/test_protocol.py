@@ -105,7 +105,7 @@ def test_a_minimum_at_the_edge_is_named() -> None:
     for losses, width in ((falling, 64), (rising, 16)):
         found = check(done(losses), "edge")
         assert found is not None
-        assert f"1e+12 FLOPs at width {width}" in found.message
+        assert f"1e12 FLOPs at width {width}" in found.message
 
 
 def test_no_edge_while_a_network_beyond_it_is_still_to_run() -> None:

@@ -140,7 +140,7 @@ def test_a_run_stopped_from_outside_is_named_and_goes_on(
     make_study: MakeStudy, specs: Specs, fake_trainer: Trainer, starts: Starts
 ) -> None:
     study = make_study(stop=[specs[0].run_id])
-    with pytest.raises(RunsFailed, match=rf"1 of 6 runs failed: {specs[0].run_id} \(stopped from outside\)"):
+    with pytest.raises(RunsFailed, match=rf"1 of 6 runs have no result: {specs[0].run_id} \(stopped from outside\)"):
         finish(study, fake_trainer)
     assert study.states()[0].state is State.STOPPED
     finish(study, fake_trainer)

@@ -78,7 +78,7 @@ def test_a_changed_recipe_says_so_and_refuses_what_it_does_not_know() -> None:
     assert changed.name.startswith("small-bytes-v1 (batch 1024, ")
     for change, sentence in (
         ({"bach": 2}, "did you mean 'batch'"),
-        ({"batch": "many"}, "give a number, or a table"),
+        ({"batch": "many"}, "give a positive number below 1e9, or a table"),
         ({"schedule": 3}, "schedule is changed to 3"),
         ({"name": "mine"}, "no field of a recipe called 'name'"),
     ):

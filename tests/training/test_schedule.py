@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from isoflop.errors import UnknownName
 from isoflop.training.schedule import factor
 from isoflop.training.spec import OptimiserSpec
 
@@ -64,3 +65,8 @@ def test_halfway_a_cosine_is_halfway() -> None:
 @pytest.mark.parametrize("schedule", SCHEDULES)
 def test_a_longer_horizon_is_the_longer_runs_schedule_cut_off(schedule: str) -> None:
     assert factors(300, schedule=schedule, horizon=1000) == factors(1000, schedule=schedule)[:300]
+
+
+def test_a_schedule_that_there_is_not_is_no_cosine() -> None:
+    with pytest.raises(UnknownName, match="no schedule called 'wds'; did you mean 'wsd'"):
+        factors(10, schedule="wds")

@@ -1,6 +1,6 @@
 """What a network costs: its parameters, FLOPs and memory, counted from its shape."""
 
-from isoflop.accounting.count import Account, count_network, named_or_described
+from isoflop.accounting.count import Account, count_network, list_networks, named_or_described
 from isoflop.accounting.flops import (
     FlopsPerToken,
     Recompute,
@@ -10,6 +10,7 @@ from isoflop.accounting.flops import (
 )
 from isoflop.accounting.memory import (
     PRECISIONS,
+    ActivationMemory,
     Precision,
     StateMemory,
     activation_memory,
@@ -25,6 +26,7 @@ from isoflop.accounting.shapes import (
     LatentAttention,
     Shape,
     architecture,
+    read_shape,
     shape_from,
     usual_shape,
 )
@@ -33,6 +35,7 @@ __all__ = [
     "ARCHITECTURES",
     "PRECISIONS",
     "Account",
+    "ActivationMemory",
     "Architecture",
     "Experts",
     "FlopsPerToken",
@@ -52,9 +55,11 @@ __all__ = [
     "hardware_flops_per_token",
     "hoffmann_flops_per_token",
     "kv_cache",
+    "list_networks",
     "named_or_described",
     "preset",
     "presets",
+    "read_shape",
     "shape_from",
     "state_memory",
     "usual_shape",

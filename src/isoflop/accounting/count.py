@@ -7,11 +7,25 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from isoflop.accounting.flops import FlopsPerToken, Recompute, flops_per_token, hardware_flops_per_token
-from isoflop.accounting.memory import GIB, StateMemory, activation_memory, kv_cache, state_memory
+from isoflop.accounting.flops import (
+    FlopsPerToken,
+    Recompute,
+    described_by_appendix_f,
+    flops_per_token,
+    hardware_flops_per_token,
+    hoffmann_flops_per_token,
+)
+from isoflop.accounting.memory import (
+    GIB,
+    ActivationMemory,
+    StateMemory,
+    activation_memory,
+    kv_cache,
+    state_memory,
+)
 from isoflop.accounting.params import ParamsCount, Parts, count_params, count_parts
-from isoflop.accounting.presets import preset
-from isoflop.accounting.shapes import Experts, Shape, architecture, usual_shape
+from isoflop.accounting.presets import preset, presets
+from isoflop.accounting.shapes import Experts, Shape, architecture, read_shape, usual_shape
 from isoflop.errors import UsageError
 from isoflop.quantities import format_flops, format_si
 
@@ -33,6 +47,7 @@ PARTS = {
 class Account:
     """One network: parameters, FLOPs for a token of training, bytes of memory on each device.
 
+    ``hoffmann_flops`` is None for blocks that appendix F does not describe.
     ``hardware_flops`` is exact_full with what ``recompute`` computes again; ``kv_cache_token`` and
     ``kv_cache_context`` are bytes for one token and for one sequence of the whole context.
     """
@@ -41,9 +56,10 @@ class Account:
     params: ParamsCount
     parts: Parts
     flops: FlopsPerToken
+    hoffmann_flops: float | None
     hardware_flops: float
     states: StateMemory
-    activations: float
+    activations: ActivationMemory
     kv_cache_token: float
     kv_cache_context: float
     devices: int
@@ -60,6 +76,7 @@ class Account:
             "parts": self.parts.to_dict(),
             "flops_per_token": {
                 **self.flops.to_dict(),
+                "hoffmann": self.hoffmann_flops,
                 "forward_causal": self.flops.exact_causal / 3,
                 "hardware": self.hardware_flops,
             },
@@ -70,7 +87,8 @@ class Account:
                 "sequences": self.sequences,
                 "recompute": self.recompute,
                 **{f"{name}_bytes": value for name, value in self.states.to_dict().items()},
-                "activations_bytes": self.activations,
+                "activations_bytes": self.activations.total,
+                "activations_of": {f"{name}_bytes": value for name, value in vars(self.activations).items()},
                 "kv_cache_bytes_per_token": self.kv_cache_token,
                 "kv_cache_bytes_at_context": self.kv_cache_context,
             },
@@ -116,22 +134,27 @@ class Account:
             "Kaplan's, with attention": self.flops.kaplan,
             "every product, causal": self.flops.exact_causal,
             "every product, full square": self.flops.exact_full,
+            "Hoffmann et al.'s, appendix F": self.hoffmann_flops,
             f"done by the hardware, recompute {self.recompute}": self.hardware_flops,
         }
         base = self.flops.six_n
         return ["training FLOPs a token (a third is the forward pass)"] + [
-            f"  {name:<44}{format_flops(value, 4):>10}  {value / base:.3f} of 6 N" for name, value in rows.items()
+            f"  {name:<44}{format_flops(value, 4):>10}  {value / base:.3f} of 6 N"
+            for name, value in rows.items()
+            if value is not None
         ]
 
     def _memory(self) -> list[str]:
         over = f"{self.devices} device{'s' if self.devices > 1 else ''}, ZeRO stage {self.stage}, {self.precision}"
         kept = f"{self.sequences} sequence{'s' if self.sequences > 1 else ''}, recompute {self.recompute}"
-        states = self.states
+        states, kept_of = self.states, self.activations
+        again = f", one while computed again {_gib(kept_of.at_work)}" if kept_of.at_work else ""
         return [
             f"memory on each of {over}",
             f"  {_gib(states.total)} of state: weights {_gib(states.weights)}, gradients {_gib(states.gradients)}, "
             f"optimiser {_gib(states.optimiser)}",
-            f"  activations ({kept}) {_gib(self.activations)}",
+            f"  activations ({kept}) {_gib(kept_of.total)}: blocks {_gib(kept_of.blocks)}{again}, "
+            f"head and loss {_gib(kept_of.head)}",
             f"  keys and values while serving: {self.kv_cache_token / 1e3:,.4g} kB a token, "
             f"{_gib(self.kv_cache_context)} at the whole context (16 bits)",
         ]
@@ -162,9 +185,10 @@ def count_network(
         params=params,
         parts=count_parts(shape),
         flops=flops_per_token(shape),
+        hoffmann_flops=hoffmann_flops_per_token(shape) if described_by_appendix_f(shape) else None,
         hardware_flops=hardware_flops_per_token(shape, recompute),
         states=state_memory(params.total, devices=devices, stage=stage, precision=precision),
-        activations=activation_memory(shape, sequences=sequences, recompute=recompute),
+        activations=activation_memory(shape, sequences=sequences, recompute=recompute, precision=precision),
         kv_cache_token=kv_cache(shape),
         kv_cache_context=kv_cache(shape, shape.context),
         devices=devices,
@@ -175,8 +199,18 @@ def count_network(
     )
 
 
+def list_networks() -> str:
+    """Every preset, a line each, with its parameters.
+
+    >>> list_networks().splitlines()[0]
+    'gpt2                        124,439,808  124M'
+    """
+    totals = {name: count_params(shape).total for name, shape in presets().items()}
+    return "\n".join(f"{name:<20}{total:>19,}  {format_si(total)}" for name, total in totals.items())
+
+
 def named_or_described(name: str | None, arch: str | None, given: Mapping[str, Any]) -> Shape:
-    """A preset by its name, at another context if one is given, or a shape by its widths.
+    """A preset by its name or a shape of a file (.toml), at another context if one is given, or a shape by its widths.
 
     Raises UsageError where neither or both are given.
 
@@ -188,7 +222,7 @@ def named_or_described(name: str | None, arch: str | None, given: Mapping[str, A
         if others:
             options = ", ".join("--" + other.replace("_", "-") for other in others)
             raise UsageError(f"{name} has its own shape: leave out {options}, or describe a network without a name.")
-        return replace(preset(name), **given)
+        return replace(read_shape(name) if name.endswith(".toml") else preset(name), **given)
     missing = [option for option in ("layers", "d_model") if option not in given]
     if missing:
         raise UsageError("name a network (isoflop count llama3-8b), or give --layers and --d-model.")

@@ -7,6 +7,7 @@ from typing import Literal
 
 from isoflop.accounting.params import count_params, count_parts
 from isoflop.accounting.shapes import Shape
+from isoflop.errors import UsageError
 
 Recompute = Literal["none", "selective", "full"]
 
@@ -99,17 +100,27 @@ def hardware_flops_per_token(shape: Shape, recompute: Recompute) -> float:
     return flops + forward
 
 
+def described_by_appendix_f(shape: Shape) -> bool:
+    """Whether its blocks are those of Hoffmann et al.: an MLP of two matrices, keys and values for every head."""
+    mixed = shape.experts is not None or shape.latent is not None
+    return not (shape.architecture.gated or mixed or shape.key_value_heads != shape.heads or shape.windowed_layers)
+
+
 def hoffmann_flops_per_token(shape: Shape, context: int | None = None, *, embeddings: bool = True) -> float:
     """Training FLOPs for a token as Hoffmann et al. (arXiv 2203.15556, appendix F) count them.
 
     Queries, keys and values, their products, the softmax at 3 FLOPs for each head and pair, output, MLP of two
     matrices, and, with ``embeddings``, the look-up as a product and the head. The text includes embeddings and head;
-    the ratios to 6 N D that table A4 prints come out only without them.
+    the ratios to 6 N D that table A4 prints come out only without them. UsageError for other blocks than it describes.
 
     >>> chinchilla = Shape(10, 640, 10, 2560, 32000, 2048, head_dim=64)
     >>> round(hoffmann_flops_per_token(chinchilla, embeddings=False) / (6 * 73e6), 3)
     1.037
     """
+    if not described_by_appendix_f(shape):
+        raise UsageError(
+            "Hoffmann et al.'s appendix F is of plain blocks: an MLP of two matrices, keys for every head."
+        )
     s, d = shape.context if context is None else context, shape.d_model
     q = shape.heads * shape.head_width
     block = 2 * 3 * d * q + 2 * s * q + 3 * shape.heads * s + 2 * s * q + 2 * q * d + 4 * d * shape.d_ff

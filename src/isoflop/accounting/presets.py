@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from functools import cache
 from importlib import resources
@@ -22,12 +23,22 @@ def presets() -> dict[str, Shape]:
 
 
 def preset(name: str) -> Shape:
-    """The shape of a well-known network; UnknownName, with what is near, if there is none.
+    """The shape of a well-known network, its name in any case, with hyphens or without; UnknownName if there is none.
 
     >>> from isoflop.accounting import count_params
     >>> count_params(preset("llama3-8b")).total
     8030261248
     """
-    if name not in presets():
-        raise UnknownName.among("network", name, presets())
-    return presets()[name]
+    if _key(name) not in _names():
+        raise UnknownName.among("network", name, presets(), "isoflop count --list")
+    return presets()[_names()[_key(name)]]
+
+
+def _key(name: str) -> str:
+    return re.sub(r"[\s_-]+", "", name.lower())
+
+
+@cache
+def _names() -> dict[str, str]:
+    """Every name, as ``_key`` writes it, and the preset it stands for."""
+    return {_key(name): name for name in presets()}

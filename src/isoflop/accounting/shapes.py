@@ -6,7 +6,9 @@ dozen independent choices, so each is a row of those choices and none has code o
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+import tomllib
+from dataclasses import MISSING, asdict, dataclass, fields, replace
+from pathlib import Path
 from typing import Any, Literal
 
 from isoflop.errors import UnknownName, UsageError
@@ -198,7 +200,46 @@ def architecture(name: str) -> Architecture:
     return ARCHITECTURES[name]
 
 
+def read_shape(path: str) -> Shape:
+    """A shape of a TOML file in the layout of a preset: experts, latent attention and windows as well.
+
+    UsageError, with one sentence, for a file that is none.
+    """
+    try:
+        facts = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"cannot read the shape {path}: {error}.") from error
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError(f"{path} is not TOML: {error}.") from error
+    _check_facts(Shape, facts, path)
+    return shape_from(facts)
+
+
+TABLES = {"experts": Experts, "latent": LatentAttention}
+WORDS = {int: "a whole number", bool: "true or false", str: "a text"}
+KINDS: dict[str, type] = {"architecture": str, "tied": bool, "router_bias": bool}
+"""What the facts of a shape are, where they are not whole numbers."""
+
+
+def _check_facts(kind: type[Shape | Experts | LatentAttention], facts: Any, where: str) -> None:
+    known = {field.name: field for field in fields(kind)}
+    if not isinstance(facts, dict):
+        raise UsageError(f"{where} says {facts!r}; write a table with {', '.join(known)}.")
+    for name, value in facts.items():
+        if name not in known:
+            raise UnknownName.among(f"fact of a shape in {where}", name, known)
+        if name in TABLES:
+            _check_facts(TABLES[name], value, f"{where}, {name},")
+        elif type(value) is not KINDS.get(name, int):
+            raise UsageError(f"{where} says {name} = {value!r}; write {WORDS[KINDS.get(name, int)]}.")
+    missing = [name for name, field in known.items() if field.default is MISSING and name not in facts]
+    if missing:
+        raise UsageError(f"{where} does not say {', '.join(missing)}; every shape has them.")
+
+
 GATED_MULTIPLE = 256
+USUAL_MLP = {"palm": 4, "gemma": 8, "gemma2": 4, "gemma3": 4}
+"""Gated MLPs of another width than 8/3 d_model, as those that were published with such blocks have it."""
 
 
 def usual_shape(
@@ -214,14 +255,22 @@ def usual_shape(
 ) -> Shape:
     """A shape with what is usual where nothing is said: heads 64 wide (128 from d_model 2048), an MLP of 4 d_model.
 
-    A gated MLP is 8/3 d_model wide, rounded up to a multiple of 256, which keeps its parameters at 8 d_model^2.
+    A gated MLP is 8/3 d_model wide, rounded up to a multiple of 256, which keeps its parameters at 8 d_model^2; 4 or 8
+    where USUAL_MLP says so. UsageError for a kind whose blocks need more than that.
 
     >>> usual_shape(architecture("llama"), 32, 4096, vocab=32000).d_ff
     11008
     """
+    if kind.name == "deepseek_v3" and not {"experts", "latent"} <= set(others):
+        raise UsageError(
+            "deepseek_v3 is latent attention and experts, of which nothing is usual: describe them in a shape file "
+            "(isoflop count shape.toml), or take blocks of llama."
+        )
     width = others.get("head_dim") or (64 if d_model < 2048 else 128)
     if heads is None:
         heads = max(1, d_model // width)
     if d_ff is None:
-        d_ff = -(-8 * d_model // (3 * GATED_MULTIPLE)) * GATED_MULTIPLE if kind.gated else 4 * d_model
+        gated = -(-8 * d_model // (3 * GATED_MULTIPLE)) * GATED_MULTIPLE
+        times = USUAL_MLP.get(kind.name)
+        d_ff = times * d_model if times else gated if kind.gated else 4 * d_model
     return Shape(layers, d_model, heads, d_ff, vocab, context, kind, **others)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from isoflop.accounting import count_network, named_or_described
+from isoflop.accounting import count_network, list_networks, named_or_described
 
 
 class Kept(StrEnum):
@@ -18,8 +18,10 @@ class Kept(StrEnum):
 
 def count(
     network: Annotated[
-        str | None, typer.Argument(metavar="PRESET", help="A well-known network, as llama3-8b.", show_default=False)
+        str | None,
+        typer.Argument(metavar="SHAPE", help="A well-known network, as llama3-8b, or a TOML.", show_default=False),
     ] = None,
+    list_all: Annotated[bool, typer.Option("--list", help="Name the well-known networks.")] = False,
     arch: Annotated[str | None, typer.Option(help="Its blocks are as this one's: gpt2 (default), llama, ...")] = None,
     layers: Annotated[int | None, typer.Option(help="Blocks.", show_default=False)] = None,
     d_model: Annotated[int | None, typer.Option(help="Width.", show_default=False)] = None,
@@ -40,6 +42,9 @@ def count(
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Count a network: parameters under every convention, FLOPs per token, memory."""
+    if list_all:
+        typer.echo(list_networks())
+        return
     given = {
         "layers": layers,
         "d_model": d_model,

@@ -71,7 +71,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command and exit with its code."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in words
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a terminated study keeps its state, as after Ctrl-C
+    # A study that is terminated, or whose terminal is closed, keeps its state as after Ctrl-C; nohup's word stands.
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, signal.default_int_handler)
     sys.excepthook = sys.excepthook if debug else _say_unexpected
     try:
         code = run([word for word in words if word != "--debug"], debug)

@@ -7,34 +7,37 @@ from typing import Annotated
 import typer
 
 from isoflop.cli.families import Own, named_law
-from isoflop.cli.wishes import Number, Shown, Text, read_demand, read_measured
+from isoflop.cli.wishes import Number, Shown, Text, read_demand, read_measured, read_power
 from isoflop.planning import DEFAULT_LAWS, Asked
 from isoflop.planning import plan as plan_budget
 from isoflop.quantities import read_params, read_tokens
 
 BUDGETS = '"1e24", "64xH100 for 30 days", "$2M at $2.10 per H100-hour", "10 EFLOP/s for 64 days".'
 
+Laws = Annotated[
+    list[str] | None,
+    typer.Option(help="A published law (isoflop laws) or a law file; may be given again.", show_default=False),
+]
+
 
 def plan(
     budget: Annotated[str | None, typer.Argument(metavar="BUDGET", help=BUDGETS, show_default=False)] = None,
-    law: Annotated[
-        list[str] | None,
-        typer.Option(help="A published law (isoflop laws) or a law file; may be given again.", show_default=False),
-    ] = None,
+    law: Laws = None,
     family: Own = None,
     level: Annotated[float, typer.Option(help="Level of the intervals.")] = 0.9,
     target_loss: Annotated[Number, typer.Option(help="Instead of a budget: what reaches this loss?")] = None,
     params: Annotated[Text, typer.Option(help="Hold N, as in 7B.")] = None,
     tokens: Annotated[Text, typer.Option(help="Hold D, as in 2T.")] = None,
     tokens_per_param: Annotated[Number, typer.Option(help="Hold D/N.")] = None,
-    hardware: Annotated[Text, typer.Option(help="Time, price and energy on this (isoflop hardware).")] = None,
+    hardware: Annotated[Text, typer.Option(help="Time, price, energy on this (isoflop hardware) or a TOML.")] = None,
     devices: Annotated[int | None, typer.Option(help="How many of it.", show_default=False)] = None,
     mfu: Annotated[Number, typer.Option(help="Share of its dense peak, as 0.4.")] = None,
     dtype: Annotated[Text, typer.Option(help="Number format of training: bf16, fp8.")] = None,
     price: Annotated[Number, typer.Option(help="US dollars a device-hour.")] = None,
+    power: Annotated[Text, typer.Option(help='As "pue=1.1 grid=0.2 share=0.8 watts=650": energy, carbon.')] = None,
     architecture: Annotated[Text, typer.Option(help="Whole networks of this kind near N*, as llama.")] = None,
-    vocab: Annotated[int, typer.Option(help="Their vocabulary.")] = Asked.vocab,
-    context: Annotated[int, typer.Option(help="Their context.")] = Asked.context,
+    vocab: Annotated[int | None, typer.Option(help="Their vocabulary (128256).", show_default=False)] = None,
+    context: Annotated[int | None, typer.Option(help="Their context (8192).", show_default=False)] = None,
     exact_flops: Annotated[bool, typer.Option("--exact-flops", help="Split again with exact FLOPs a token.")] = False,
     inference_tokens: Annotated[Text, typer.Option(help="Tokens read while serving: the lifecycle.")] = None,
     generated_tokens: Annotated[Text, typer.Option(help="Tokens generated while serving.")] = None,
@@ -57,6 +60,7 @@ def plan(
         mfu=mfu,
         dtype=dtype,
         price_usd_per_hour=price,
+        power=read_power(power),
         architecture=architecture,
         vocab=vocab,
         context=context,

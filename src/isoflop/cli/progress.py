@@ -75,9 +75,7 @@ class _Table:
     """All runs in a table that is drawn again a few times a second."""
 
     def __init__(self, live: Live, workers: int, then: RunSpec | None) -> None:
-        self._live = live
-        self._workers = workers
-        self._then = then
+        self._live, self._workers, self._then = live, workers, then
         self._drawn = 0.0
 
     def __call__(self, states: tuple[RunState, ...]) -> None:

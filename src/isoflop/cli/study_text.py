@@ -10,33 +10,35 @@ from isoflop.cli.columns import count_of, duration, table
 from isoflop.quantities import format_flops, format_si, format_usd
 from isoflop.study import Check, Preview, Priced, RunState, Standing, State, Study
 
+SCHEMA = "isoflop.sweep/1"
 SHOWN = 20
 """Runs in a preview before it says how many more there are."""
 
 
 def preview(priced: Preview, checks: Sequence[Check], made: Study | None, *, json: bool) -> str:
     """What the runs of a study will take, as a person or a script reads it."""
-    return _json(_preview_as_dict(priced, checks)) if json else _preview_as_text(priced, checks, made)
+    return as_json(_preview_as_dict(priced, checks)) if json else _preview_as_text(priced, checks, made)
 
 
 def standing(now: Standing, *, runs: bool, json: bool) -> str:
     """Where a study stands, as a person or a script reads it."""
-    return _json(now.to_dict(runs=runs)) if json else _standing_as_text(now, runs=runs)
+    return as_json(now.to_dict(runs=runs)) if json else _standing_as_text(now, runs=runs)
 
 
-def _json(table: dict[str, Any]) -> str:
+def as_json(table: dict[str, Any]) -> str:
     return dumps(table, indent=2, allow_nan=False)
 
 
 def _preview_as_dict(priced: Preview, checks: Sequence[Check]) -> dict[str, Any]:
     return {
-        "schema": "isoflop.sweep/1",
+        "schema": SCHEMA,
         "n_runs": len(priced.runs),
         "flops": priced.flops,
         "hours": priced.hours,
         "cost_usd": priced.usd,
         "workers": priced.workers,
         "where": priced.where,
+        "notes": list(priced.notes),
         "runs": [
             {"run_id": run.spec.run_id, "params": run.params, "tokens": run.spec.tokens, "flops": run.flops}
             | {"memory_bytes": run.memory, "hours": run.hours, "cost_usd": run.usd}
@@ -50,7 +52,11 @@ def _preview_as_text(priced: Preview, checks: Sequence[Check], made: Study | Non
     """What the runs will take, the first of them in a table, and the checks of the protocol."""
     head = f"{count_of(len(priced.runs))}, {format_flops(priced.flops)} FLOPs in all"
     cost = "" if priced.usd is None else f", {format_usd(priced.usd)}"
-    lines = [f"{head}, about {duration(3600 * priced.hours)} on {priced.workers} {priced.where}{cost}", ""]
+    lines = [
+        f"{head}, about {duration(3600 * priced.hours)} on {priced.workers} {priced.where}{cost}",
+        *priced.notes,
+        "",
+    ]
     rows = [("run", "N", "D", "FLOPs", "memory", "time"), *map(_preview_row, priced.runs[:SHOWN])]
     lines += table(rows, left=1)
     if len(priced.runs) > SHOWN:
@@ -67,7 +73,7 @@ def _preview_row(run: Priced) -> tuple[str, ...]:
         format_si(run.params),
         format_si(run.spec.tokens),
         format_flops(run.flops),
-        f"{run.memory / 2**30:.2g} GiB" if run.memory > 2**28 else f"{run.memory / 2**20:.0f} MiB",
+        f"{run.memory / 2**30:.1f} GiB" if run.memory > 2**28 else f"{run.memory / 2**20:.0f} MiB",
         duration(3600 * run.hours),
     )
 
@@ -77,9 +83,8 @@ def _standing_as_text(now: Standing, *, runs: bool) -> str:
     counts = ", ".join(f"{count} {str(state).replace('_', ' ')}" for state, count in now.counts.items())
     share = now.flops / now.flops_planned if now.flops_planned else 0.0
     left = "" if not now.core_seconds_left else f", about {duration(now.core_seconds_left)} of one core left"
-    running = "the study is running" if now.is_running else "the study is not running"
-    if now.engine and not now.is_running:
-        running = "nobody watches the study"
+    idle = "nobody watches the study" if now.engine else "the study is not running"
+    running = "the study is running" if now.is_running else idle
     lines = [
         f"{now.name}: {count_of(len(now.runs))}: {counts or 'none'}",
         f"{share:.0%} of {format_flops(now.flops_planned)} FLOPs{left}; {running}",
@@ -90,17 +95,13 @@ def _standing_as_text(now: Standing, *, runs: bool) -> str:
         to_go = now.usd(now.process_hours_left)
         to_come = "" if to_go is None else f", about {format_usd(to_go)} to go"
         lines.append(f"{format_usd(now.usd(now.process_hours) or 0.0)} so far{to_come}")
-    bad = [run for run in now.runs if run.state.has_failed or run.state is State.DIVERGED or run.reason]
-    if bad:
-        lines += [
-            "",
-            *table([(run.run_id, str(run.state).replace("_", " "), run.reason) for run in bad[:SHOWN]], left=3),
-        ]
+    if bad := [run for run in now.runs if run.state.has_failed or run.state is State.DIVERGED or run.reason]:
+        rows = [(run.run_id, str(run.state).replace("_", " "), run.reason) for run in bad[:SHOWN]]
+        lines += ["", *table(rows, left=3)]
         if len(bad) > SHOWN:
             lines.append(f"... and {len(bad) - SHOWN} more (--json has all)")
     if runs:
-        head = ("run", "state", "done", "loss", "time")
-        lines += ["", *table([head, *map(_standing_row, now.runs)], left=2)]
+        lines += ["", *table([("run", "state", "done", "loss", "time"), *map(_standing_row, now.runs)], left=2)]
     return "\n".join([*lines, "", *map(str, now.checks)]).rstrip()
 
 
@@ -109,10 +110,11 @@ def _standing_row(run: RunState) -> tuple[str, ...]:
     return run.run_id, str(run.state).replace("_", " "), f"{run.step / run.steps:.0%}", loss, duration(run.seconds)
 
 
-def told(runs: Sequence[RunState], one: str, many: str, what: str) -> str:
-    """Whom a word went to, in a sentence."""
+def told(runs: Sequence[RunState], what: str, *, json: bool) -> str:
+    """Whom a word went to, in a sentence, or their names."""
+    if json:
+        return as_json({"schema": SCHEMA, "runs": [run.run_id for run in runs]})
     if not runs:
         return "nothing to do: no run here calls for it"
-    named = ", ".join(run.run_id for run in runs[:5])
     more = f" and {len(runs) - 5} more" if len(runs) > 5 else ""
-    return f"{named}{more} {one if len(runs) == 1 else many} {what}"
+    return f"{', '.join(run.run_id for run in runs[:5])}{more} {'is' if len(runs) == 1 else 'are'} {what}"

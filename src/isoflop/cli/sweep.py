@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import Annotated
 
@@ -13,15 +12,14 @@ from isoflop.cli import study_text as text
 from isoflop.cli.arguments import cores
 from isoflop.cli.output import say
 from isoflop.cli.progress import watch as watch_runs
+from isoflop.cli.sweep_look import Folder, Json, say_standing, status, watch
 from isoflop.errors import RunsFailed, UsageError
 from isoflop.hardware import Cluster, accelerator
 from isoflop.runs import write_study_table
 
 HELP = "Make the runs of a study, watch them, gather them. A study is a folder with a study.toml."
 sweep = typer.Typer(add_completion=False, rich_markup_mode=None, help=HELP, no_args_is_help=True)
-Folder = Annotated[Path, typer.Argument(metavar="STUDY", help="The study's folder, or its study.toml.")]
 Names = Annotated[list[str] | None, typer.Argument(metavar="[RUN]...", help="Runs, by the beginning of their names.")]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show runs, FLOPs, memory, hours and dollars; make nothing.")]
 Workers = Annotated[int | None, typer.Option(min=1, help="Runs at a time, else one a core.", show_default=False)]
 Hardware = Annotated[str | None, typer.Option(help="Price runs on this, one device each (isoflop hardware).")]
@@ -73,31 +71,20 @@ def run(
         ):
             studies.run_study(found, place, runs=chosen, on_progress=progress, trainer=trainer, manner=manner)
     except RunsFailed:  # the others are there
-        _say_standing(found, json=json)
+        say_standing(found, json=json)
         raise
-    _say_standing(found, json=json)
+    say_standing(found, json=json)
 
 
-@sweep.command()
-def status(
-    study: Folder,
-    runs: Annotated[bool, typer.Option("--runs", help="List every run.")] = False,
-    follow: Annotated[bool, typer.Option("--follow", help="Say it again every 2 seconds, until Ctrl-C.")] = False,
-    json: Json = False,
-) -> None:
-    """Say where the study stands. Runs by state, FLOPs done, time left, failures and why, checks of the protocol."""
-    found = studies.open_study(study)
-    _say_standing(found, json=json, runs=runs)
-    while follow:
-        time.sleep(2.0)
-        typer.echo()
-        _say_standing(found, json=json, runs=runs)
+sweep.command()(status)
+sweep.command()(watch)
 
 
 @sweep.command()
 def collect(
     study: Folder,
     out: Annotated[Path | None, typer.Option("-o", "--out", help="The table, else STUDY/runs.csv.")] = None,
+    json: Json = False,
 ) -> None:
     """Write the runs that have ended as one table. Failed ones are in it with their reason, and fits leave them out."""
     found = studies.open_study(study)
@@ -105,22 +92,18 @@ def collect(
     if table.suffix != ".csv":
         raise UsageError(f"{table} would not be read again as CSV; name it something.csv.")
     write_study_table(found.folder, table)
-    typer.echo(str(table))
+    typer.echo(text.as_json({"schema": text.SCHEMA, "table": str(table)}) if json else str(table))
 
 
 @sweep.command()
-def retry(study: Folder, names: Names = None) -> None:
+def retry(study: Folder, names: Names = None, json: Json = False) -> None:
     """Have failed or cancelled runs tried again. The next ``run`` does it; a run that diverged must be named."""
     told = studies.retry(studies.open_study(study), names or [])
-    typer.echo(text.told(told, "is", "are", "cleared; isoflop sweep run tries again"))
+    typer.echo(text.told(told, "cleared; isoflop sweep run tries again", json=json))
 
 
 @sweep.command()
-def cancel(study: Folder, names: Names = None) -> None:
+def cancel(study: Folder, names: Names = None, json: Json = False) -> None:
     """End runs, and leave them so. All that have not ended, or those named; a running study sees it in seconds."""
     told = studies.cancel(studies.open_study(study), names or [])
-    typer.echo(text.told(told, "is", "are", "cancelled; isoflop sweep retry takes it back"))
-
-
-def _say_standing(study: studies.Study, *, json: bool, runs: bool = False) -> None:
-    typer.echo(text.standing(studies.standing(study), runs=runs, json=json))
+    typer.echo(text.told(told, "cancelled; isoflop sweep retry takes it back", json=json))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
 
 from isoflop.errors import UsageError
@@ -21,6 +22,10 @@ SERVING = {
 """Words of --serving and what they set: samples of each answer, utilisations, device-hours over one of training."""
 
 
+POWER = {"pue": "pue", "grid": "grid_kg_co2_per_kwh", "share": "power_share", "watts": "watts"}
+"""Words of --power: facility over devices, kg of CO2 a kWh, the share of the watts that is drawn, watts a device."""
+
+
 class Shown(StrEnum):
     VALLEY = "valley"
     STRATEGIES = "strategies"
@@ -33,7 +38,7 @@ def read_demand(read: str | None, generated: str | None, serving: str | None) ->
     >>> read_demand("2T", "100B", "train=0.4 write=0.02").equivalent_tokens
     4000000000000.0
     """
-    terms = _terms(serving or "")
+    terms = _terms("--serving", serving or "", SERVING, "write=0.02")
     if read is None and generated is None:
         if terms:
             raise UsageError("--serving needs --inference-tokens or --generated-tokens.")
@@ -42,15 +47,24 @@ def read_demand(read: str | None, generated: str | None, serving: str | None) ->
     return Demand(prompt, written, **terms)
 
 
-def _terms(words: str) -> dict[str, float]:
+def read_power(words: str | None) -> dict[str, float]:
+    """What energy and carbon are computed with.
+
+    >>> read_power("pue=1.1, grid=0.2")
+    {'pue': 1.1, 'grid_kg_co2_per_kwh': 0.2}
+    """
+    return _terms("--power", words or "", POWER, "pue=1.1")
+
+
+def _terms(option: str, words: str, names: Mapping[str, str], example: str) -> dict[str, float]:
     terms = {}
     for word in words.replace(",", " ").split():
         name, _, number = word.partition("=")
         try:
-            terms[SERVING[name]] = float(number)
+            terms[names[name]] = float(number)
         except (KeyError, ValueError):
-            known = ", ".join(SERVING)
-            raise UsageError(f"--serving {word}: write NAME=NUMBER with one of {known}, as in write=0.02.") from None
+            known = ", ".join(names)
+            raise UsageError(f"{option} {word}: write NAME=NUMBER with one of {known}, as in {example}.") from None
     return terms
 
 

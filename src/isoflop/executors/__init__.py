@@ -3,7 +3,7 @@
 from isoflop.executors._batch import STOPPED_CODE, open_batches
 from isoflop.executors._engine import Engine, EngineExecutor, Manners, Phase, Unreachable, Word
 from isoflop.executors._executor import ATTEMPT, PYTHON, Cause, Executor, Job, JobReport, Status
-from isoflop.executors._orphan import birth, end_orphan, works_in
+from isoflop.executors._orphan import NOTE, birth, end_orphan, works_in
 from isoflop.executors._process import GRACE_SECONDS
 from isoflop.executors.local import LocalExecutor
 from isoflop.executors.manifests import KubernetesSettings, SkyPilotSettings, manifests_executor
@@ -12,6 +12,7 @@ from isoflop.executors.slurm import Slurm, SlurmSettings, slurm_executor
 __all__ = [
     "ATTEMPT",
     "GRACE_SECONDS",
+    "NOTE",
     "PYTHON",
     "STOPPED_CODE",
     "Cause",

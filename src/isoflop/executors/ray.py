@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import logging
 import secrets
+import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -64,8 +65,9 @@ class Ray:
         self._began_here = not self._ray.is_initialized()
         if self._began_here:
             try:
+                _knock(settings.address)
                 ray.init(settings.address, namespace=NAMESPACE, log_to_driver=False, logging_level=logging.ERROR)
-            except (ConnectionError, ValueError, RuntimeError) as error:
+            except (OSError, ValueError, RuntimeError) as error:
                 raise UsageError(
                     f"no Ray cluster answers at {settings.address!r} ({_first_line(error)}); start one with "
                     "ray start --head, or give its address under [ray]."
@@ -194,6 +196,13 @@ def _keeper_name(folder: Path) -> str:
     except FileExistsError:
         pass
     return str(read_object(path, "remove it")["name"])
+
+
+def _knock(address: str) -> None:
+    """OSError where nobody listens at HOST:PORT: Ray itself would try for minutes."""
+    host, _, port = address.rpartition(":")
+    if host and port.isdigit() and "/" not in host:
+        socket.create_connection((host, int(port)), timeout=5.0).close()
 
 
 def _first_line(error: Exception) -> str:

@@ -42,7 +42,7 @@ _NEVER = "DependencyNeverSatisfied"
 class SlurmSettings:
     """What ``sbatch`` is asked for, a job; ``""`` and 0 leave Slurm's own defaults.
 
-    ``gpus`` are those of each node, ``time`` is in Slurm's words, as "2:00:00"; ``warn_seconds`` before it a job is
+    ``time`` is in Slurm's words, as "2:00:00"; ``warn_seconds`` before it a job is
     asked to stop after a checkpoint, and is requeued. ``tasks_at_once`` caps how many run at a time. ``extra`` are
     further ``#SBATCH`` options, ``setup`` lines of shell before the trainer starts, as "module load cuda",
     ``environment`` variables for it.
@@ -55,7 +55,6 @@ class SlurmSettings:
     cpus: int = 1
     gpus: int = 0
     memory_gib: float = 0.0
-    nodes: int = 1
     tasks_at_once: int = 0
     requeue: bool = True
     warn_seconds: int = 120
@@ -189,7 +188,6 @@ def script(batch: Batch, settings: SlurmSettings) -> str:
         "account": settings.account,
         "qos": settings.qos,
         "time": settings.time,
-        "nodes": settings.nodes if settings.nodes > 1 else "",
         "cpus-per-task": settings.cpus,
         "gres": f"gpu:{settings.gpus}" if settings.gpus else "",
         "mem": f"{settings.memory_gib * 1024:.0f}M" if settings.memory_gib else "",

@@ -27,7 +27,7 @@ def accelerators() -> dict[str, Accelerator]:
 
 
 def accelerator(name: str) -> Accelerator:
-    """An accelerator by its id or by a name that people use for it, in any case.
+    """An accelerator by its id or by a name that people use for it, in any case; or of a file that ends in .toml.
 
     A name that is none of these, or could be several, is never guessed: UnknownName.
 
@@ -37,6 +37,8 @@ def accelerator(name: str) -> Accelerator:
     Traceback (most recent call last):
     isoflop.errors.UnknownName: 'TPU' could be tpu-v4, tpu-v5e, tpu-v5p, tpu-v6e, tpu7x; say which.
     """
+    if name.endswith(".toml"):
+        return read_accelerator(name)
     key, names = _key(name), _names()
     if key in names:
         return accelerators()[names[key]]
@@ -45,12 +47,12 @@ def accelerator(name: str) -> Accelerator:
         raise UnknownName(f"{name!r} could be {', '.join(sorted(several))}; say which.")
     near = [names[known] for known in difflib.get_close_matches(key, names, n=1)]
     hint = f"; did you mean {near[0]!r}?" if near else "."
-    raise UnknownName(f"no accelerator called {name!r}{hint} There are: {', '.join(sorted(accelerators()))}.")
+    raise UnknownName(f"no accelerator called {name!r}{hint} isoflop hardware lists all {len(accelerators())}.")
 
 
 def is_accelerator(name: str) -> bool:
-    """Whether a text is the id or a name of an accelerator."""
-    return _key(name) in _names()
+    """Whether a text is the id or a name of an accelerator, or the path of a file of one's own."""
+    return name.endswith(".toml") or _key(name) in _names()
 
 
 def read_accelerator(path: Path | str) -> Accelerator:

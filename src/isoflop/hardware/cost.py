@@ -9,7 +9,7 @@ One chain of products, every factor of which can be given and is echoed::
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from isoflop.errors import UsageError
@@ -20,6 +20,8 @@ from isoflop.quantities import format_flops, format_si, format_usd
 PUE = 1.2
 # World average of 2023: Ember, 481 g of CO2 equivalent per kWh.
 GRID_KG_CO2_PER_KWH = 0.48
+MOST_DEVICES = 1e9
+ROUNDING = 1e-12
 SIXTEEN_BITS_AND_MORE = ("bf16", "fp16", "tf32", "fp32")
 
 
@@ -73,7 +75,8 @@ class Cluster:
 
     ``count`` is None where only device-hours matter; ``utilisation`` is the MFU against the dense peak in
     ``dtype``; ``price_usd_per_hour`` is per device; ``pue`` is facility energy over the devices' own;
-    ``power_share`` is the share of the rated watts drawn on average (hosts and network are not in it).
+    ``power_share`` is the share of the rated watts drawn on average (hosts and network are not in it); ``watts``, per
+    device, replace the rated ones.
 
     >>> from isoflop.hardware import accelerator
     >>> str(Cluster(accelerator("H100"), 512, utilisation=0.4).cost(1e24))
@@ -88,17 +91,20 @@ class Cluster:
     pue: float = PUE
     grid_kg_co2_per_kwh: float = GRID_KG_CO2_PER_KWH
     power_share: float = 1.0
+    watts: float | None = None
 
     def __post_init__(self) -> None:
         if self.count is not None and (not math.isfinite(self.count) or self.count < 1 or self.count % 1):
             raise UsageError(f"{self.count} devices is no cluster; give a whole number, 1 or more.")
+        if self.count is not None and self.count > MOST_DEVICES:
+            raise UsageError(f"{self.count} devices is more than there are; give a billion at most.")
         if self.utilisation is not None and not 0 < self.utilisation <= 1:
             raise UsageError(f"an MFU of {self.utilisation:g} is not a share of the peak; write 0.4 for 40 %.")
         if not 0 < self.power_share <= 1:
             raise UsageError(f"{self.power_share:g} is not a share of the rated power; write 0.8 for 80 %.")
         if not 1 <= self.pue < math.inf:
             raise UsageError(f"a PUE of {self.pue:g} is impossible: it is 1 (no overhead) or more.")
-        for name in ("price_usd_per_hour", "grid_kg_co2_per_kwh"):
+        for name in ("price_usd_per_hour", "grid_kg_co2_per_kwh", "watts"):
             value = getattr(self, name)
             if value is not None and not 0 <= value < math.inf:
                 raise UsageError(f"{name} = {value:g} is not an amount; give a finite number that is not negative.")
@@ -131,9 +137,31 @@ class Cluster:
         return None if self.accelerator.price is None else self.accelerator.price.typical
 
     @property
+    def rated_watts(self) -> float | None:
+        """Watts of one device: those given, or the accelerator's."""
+        return self.accelerator.watts if self.watts is None else self.watts
+
+    @property
     def flops_per_device_hour(self) -> float:
         """Training FLOPs of one device in an hour."""
         return 3600 * self.peak_flops_per_second * self.mfu
+
+    def powered(
+        self,
+        *,
+        pue: float | None = None,
+        grid_kg_co2_per_kwh: float | None = None,
+        power_share: float | None = None,
+        watts: float | None = None,
+    ) -> Cluster:
+        """The same cluster with other figures for energy and carbon, where they are given."""
+        return replace(
+            self,
+            pue=self.pue if pue is None else pue,
+            grid_kg_co2_per_kwh=self.grid_kg_co2_per_kwh if grid_kg_co2_per_kwh is None else grid_kg_co2_per_kwh,
+            power_share=self.power_share if power_share is None else power_share,
+            watts=self.watts if watts is None else watts,
+        )
 
     def flops_in(self, hours: float) -> float:
         """Training FLOPs of the whole cluster in so many hours; UsageError without a device count."""
@@ -158,7 +186,7 @@ class Cluster:
         """What so many device-hours cost, and the FLOPs that they give."""
         if not 0 < device_hours < math.inf:
             raise UsageError(f"{device_hours:g} device-hours is no use of a cluster; give a positive, finite number.")
-        watts = self.accelerator.watts
+        watts = self.rated_watts
         energy = None if watts is None else device_hours * watts / 1000 * self.power_share * self.pue
         return Cost(
             flops=device_hours * self.flops_per_device_hour,
@@ -198,7 +226,7 @@ class Cluster:
         return f"{format_usd(price.typical)} per device-hour, typical of {price.date}{remembered} (default)"
 
     def _say_power(self) -> str:
-        watts = self.accelerator.watts
+        watts = self.rated_watts
         if watts is None:
             return f"no figure for the power of {self.accelerator.id} here"
         drawn = f"{watts:g} W at {100 * self.power_share:.6g} %{' (default)' if self.power_share == 1 else ''}"
@@ -239,9 +267,9 @@ def implied_utilisation(flops: float, device_hours: float, accelerator: Accelera
     0.346
     """
     peak = 3600 * accelerator.peak_in(dtype or accelerator.dtype) * device_hours
-    if not 0 < flops <= peak < math.inf:
+    if not 0 < flops <= peak * (1 + ROUNDING) < math.inf:
         raise UsageError(
             f"{format_flops(flops)} FLOPs in {device_hours:g} hours of {accelerator.id} is not a share of the dense "
             f"peak, {format_flops(peak)} FLOPs; check the hours, what is counted as a device, and the number format."
         )
-    return flops / peak
+    return min(flops / peak, 1.0)

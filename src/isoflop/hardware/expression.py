@@ -19,14 +19,24 @@ from typing import NoReturn
 from isoflop.errors import QuantityError, UnknownName
 from isoflop.hardware._accelerator import DTYPES, SPELLED_OUT, Accelerator
 from isoflop.hardware._catalogue import accelerator, is_accelerator
-from isoflop.hardware.cost import Cluster
-from isoflop.quantities import FLAGS, NUMBER, Quantity, format_number, format_usd, read_flops, read_time, read_usd
+from isoflop.hardware.cost import MOST_DEVICES, Cluster
+from isoflop.quantities import (
+    FLAGS,
+    NUMBER,
+    Quantity,
+    abbreviate_prefixes,
+    format_number,
+    format_usd,
+    read_flops,
+    read_time,
+    read_usd,
+)
 
 CLAUSE = re.compile(r"\s+(for|on|in|at|with)(?:\s+|$)|\s*(@)\s*", FLAGS)
 NAMED = {"for": "a time", "on": "hardware", "in": "a number format", "mfu": "an MFU", "price": "a price"}
-DEVICES = re.compile(rf"(?P<number>{NUMBER})(?P<suffix>k?)(?P<times>\s*[x×*]\s*|\s+)(?P<name>[a-z0-9].*)", FLAGS)
+DEVICES = re.compile(rf"(?P<number>{NUMBER})(?P<suffix>k?)(?P<times>\s*[x×*]\s*|\s+)(?P<name>[a-z0-9./~].*)", FLAGS)
 DEVICE_HOURS = re.compile(
-    rf"(?P<number>{NUMBER})\s?(?P<suffix>k|m|thousand|million)?\s+(?P<name>[a-z0-9].*?)[\s-]"
+    rf"(?P<number>{NUMBER})\s?(?P<suffix>k|m|thousand|million)?\s+(?P<name>[a-z0-9./~].*?)[\s-]"
     r"(?P<unit>h|hrs?|hours?|days?|weeks?|months?|years?)",
     FLAGS,
 )
@@ -39,7 +49,6 @@ DEVICE_WORD = re.compile(r"\s+(?:gpus?|cards?|chips?)$", FLAGS)
 ANY_DEVICE = ("gpu", "tpu", "device", "accelerator", "card", "chip")
 LARGE = {"": 1.0, "k": 1e3, "thousand": 1e3, "m": 1e6, "million": 1e6}
 LEAST_SHARE = 0.01
-MOST_DEVICES = 1e9
 
 EXAMPLES = "64xH100 for 30 days, $2M on H100, or 100k H100-hours"
 
@@ -77,7 +86,7 @@ def read_budget(text: str | float) -> Budget:
     """
     if not isinstance(text, str):
         return _of_compute(read_flops(text))
-    seen = " ".join(text.split())
+    seen = abbreviate_prefixes(" ".join(text.split()))
     head, *rest = CLAUSE.split(seen)
     words = list(zip(rest[0::3], rest[1::3], rest[2::3], strict=True))
     if _is_money(head):
@@ -90,6 +99,9 @@ def read_budget(text: str | float) -> Budget:
     devices = DEVICES.fullmatch(head)
     if devices and _names_hardware(devices):
         return _of_devices(seen, devices, _clauses(seen, words))
+    joined = re.fullmatch(rf"({NUMBER})([a-z].*)", head, FLAGS)
+    if joined and is_accelerator(joined[2]):
+        _refuse(seen, "runs a number and hardware together", f"write {joined[1]}x{joined[2]}")
     rate = RATE.fullmatch(head)
     if rate and (rate["dtype"] or any(word != "for" for word in (one or two for one, two, _ in words))):
         return _of_rate(seen, rate, _clauses(seen, words))
@@ -155,7 +167,7 @@ def _of_device_hours(seen: str, match: re.Match[str], clauses: dict[str, str]) -
     one = _accelerator(match["name"])
     hours = read_time(f"1 {match['unit']}").value / 3600
     device_hours = _number(seen, match["number"]) * LARGE[(match["suffix"] or "").lower()] * hours
-    cluster = _cluster(seen, one, None, clauses)
+    cluster = _cluster(seen, one, None, clauses, named=True)
     return _budget(seen, f"{format_number(device_hours)} device-hours of {one.id}", cluster, device_hours)
 
 
@@ -204,8 +216,11 @@ def _of_rate(seen: str, rate: re.Match[str], clauses: dict[str, str]) -> Budget:
     return Budget(flops, f"{seen} = {_flops(flops)} ({said})", None, time.value / 3600, None, () if share else (note,))
 
 
-def _cluster(seen: str, one: Accelerator, count: int | None, clauses: dict[str, str]) -> Cluster:
-    price, priced = _price(seen, clauses["price"]) if "price" in clauses else (None, None)
+def _cluster(
+    seen: str, one: Accelerator, count: int | None, clauses: dict[str, str], *, named: bool = False
+) -> Cluster:
+    """``named``: the budget is in device-hours, so that "$2 per hour" is of one of them."""
+    price, priced = _price(seen, clauses["price"], named) if "price" in clauses else (None, None)
     if priced is not None and priced.id != one.id:
         _refuse(seen, f"prices {priced.id} and uses {one.id}", "name one of them in both places")
     share = _share(seen, clauses["mfu"]) if "mfu" in clauses else None
@@ -250,7 +265,7 @@ def _accelerator(name: str) -> Accelerator:
     return accelerator(singular if is_accelerator(singular) else bare)
 
 
-def _price(seen: str, body: str) -> tuple[float, Accelerator | None]:
+def _price(seen: str, body: str, named: bool = False) -> tuple[float, Accelerator | None]:
     """Dollars per device-hour, and the device that the price names, if it names one."""
     match = PRICE.fullmatch(body)
     per = PER_HOUR.fullmatch(match["unit"]) if match else None
@@ -258,6 +273,8 @@ def _price(seen: str, body: str) -> tuple[float, Accelerator | None]:
         if re.match(rf"{NUMBER}$", body, FLAGS):
             _refuse(seen, f"says {body!r} with no unit", "write 40% for an MFU, or $2.10 per H100-hour for a price")
         _refuse(seen, f"has {body!r}, which is neither an MFU nor a price", "write 40%, or $2.10 per H100-hour")
+    if per["name"] is None and named:
+        return read_usd(match["usd"]).value, None
     if per["name"] is None:
         _refuse(seen, "does not say of what an hour is priced", f"write {match['usd']} per H100-hour")
     generic = per["name"].lower() in ANY_DEVICE

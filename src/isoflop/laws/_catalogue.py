@@ -46,7 +46,7 @@ def kind(entry: Entry) -> str:
 def read_entry(name: str, families: Mapping[str, Family]) -> Entry:
     """The law, rule or record of that id; UnknownName if there is none."""
     if name not in entries():
-        raise UnknownName.among("law", name, entries())
+        raise UnknownName.among("law", name, entries(), "isoflop laws")
     folder = resources.files(__package__) / "catalogue" / entries()[name]
     text, where = (folder / f"{name}.toml").read_text(encoding="utf-8"), f"the catalogue's {name}.toml"
     if entries()[name]:
@@ -66,7 +66,7 @@ def read_published_law(name: str, families: Mapping[str, Family]) -> Law:
         raise UsageError(f"{name} is a {kind}, not a law to plan with; isoflop laws {name} shows what it says.")
     if name not in entries():
         laws = [key for key, folder in entries().items() if not folder]
-        raise UnknownName.among("law", name, laws)
+        raise UnknownName.among("law", name, laws, "isoflop laws")
     law = read_entry(name, families)
     assert isinstance(law, Law)
     return law

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from isoflop.conventions import ParamsConvention
+from isoflop.conventions import ParamsConvention, describe
 from isoflop.errors import DataError, UsageError
 from isoflop.laws._law import FloatArray, Law, Optimum
 
@@ -102,10 +102,12 @@ def convert(law: Law, params: ParamsConvention, omega: float = OMEGA) -> Recount
     ``omega`` is ``embedding_scale(vocab, aspect)`` of the networks asked about. The law needs Chinchilla's optimum:
     two power laws, whatever stands around their sum.
     """
+    if law.conventions.params == params:
+        raise UsageError(f"{law.id} counts {describe(params)} already: nothing is to be converted.")
     if law.conventions.params != ParamsConvention.TOTAL or params != ParamsConvention.NON_EMBEDDING:
         raise UsageError(
             f"cannot convert {law.id} from {law.conventions.params} to {params}: Pearce & Song's relation takes a law "
-            "on total parameters to non-embedding ones."
+            "on total parameters to non-embedding ones; a plan with several laws recounts their splits both ways."
         )
     if law.family.name not in ("chinchilla", "chinchilla_shared", "skaling"):
         raise DataError(f"cannot convert {law.id}: the family {law.family.name} has not Chinchilla's optimum.")

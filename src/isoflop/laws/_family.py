@@ -43,6 +43,10 @@ class Coefficient:
         return self.lower == 0 and self.upper == np.inf
 
 
+POSITIVE = (float(np.nextafter(0.0, 1.0)), np.inf)
+"""What an input may be unless its family says otherwise; infinite where it is assumed to be so."""
+
+
 class Family(ABC):
     """A functional form of loss.
 
@@ -60,6 +64,8 @@ class Family(ABC):
     """Coefficients in which the loss is linear, and none negative, given the others: a fit solves for them."""
     assumed: ClassVar[Mapping[str, float]] = MappingProxyType({})
     """Inputs that a question may leave out, and what they then are: unlimited unique tokens, a dense network."""
+    ranges: ClassVar[Mapping[str, tuple[float, float]]] = MappingProxyType({})
+    """Between what an input lies, ends allowed, where it is not any positive number: a fraction, a count of experts."""
     fitted: bool = True
     """Whether a fit may look for the coefficients; False for a form that is here for its published constants."""
 

@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from isoflop.conventions import Conventions
-from isoflop.errors import DataError
-from isoflop.laws._family import Coefficients, Family
+from isoflop.errors import DataError, UsageError
+from isoflop.laws._family import POSITIVE, Coefficients, Family
 
 FloatArray = NDArray[np.float64]
 Span = tuple[float, float]
@@ -180,9 +180,24 @@ class Law:
         if missing:
             said = " ".join(f"--given {name}=..." for name in missing)
             raise DataError(f"the law {self.id} also needs {', '.join(missing)}: give it by name, as in {said}.")
+        for name in self.family.inputs:
+            self._refuse_impossible(name, given[name])
         return self.family.loss(theta, {name: given[name] for name in self.family.inputs})
 
+    def _refuse_impossible(self, name: str, values: FloatArray) -> None:
+        """UsageError for an input that is no number or lies where none of its kind does."""
+        low, high = self.family.ranges.get(name, POSITIVE)
+        possible = (values >= low) & (values <= high)
+        if self.family.assumed.get(name) != np.inf:
+            possible &= np.isfinite(values)
+        if np.all(possible):
+            return
+        wanted = "a positive number" if low == POSITIVE[0] else f"a number of {low:g} or more"
+        wanted += f" of {high:g} at most" if high < np.inf else ""
+        raise UsageError(f"{name} is {values[~possible].flat[0]:g}; the law {self.id} takes {wanted}.")
+
     def _optimum(self, theta: Coefficients, flops: FloatArray) -> Optimum:
+        self._refuse_impossible("flops", flops)
         best = self.family.optimum(theta, flops)
         if best is None:
             raise DataError(

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from isoflop.laws._family import Coefficient, Coefficients, Family, FloatArray, power
+from isoflop.laws._family import POSITIVE, Coefficient, Coefficients, Family, FloatArray, power
 
 LN_10 = float(np.log(10.0))
 
@@ -52,6 +52,7 @@ class Sparsity(Family):
     reference = "Abnar et al. 2025, arXiv 2501.12370, equation 6"
     inputs = ("params", "tokens", "active_fraction")
     assumed: ClassVar = {"active_fraction": 1.0}
+    ranges: ClassVar = {"active_fraction": (POSITIVE[0], 1.0)}
     fitted = False
     coefficients = (
         Coefficient("E", "irreducible loss"),
@@ -85,6 +86,7 @@ class Routed(Family):
     reference = "Clark et al. 2022, arXiv 2202.01169, equation 1"
     inputs = ("params", "experts")
     assumed: ClassVar = {"experts": 1.0}
+    ranges: ClassVar = {"experts": (1.0, np.inf)}
     fitted = False
     coefficients = (
         Coefficient("a", "slope in parameters", -2.0, 2.0),

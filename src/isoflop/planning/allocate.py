@@ -10,14 +10,14 @@ from pathlib import Path
 import numpy as np
 
 from isoflop import laws
-from isoflop.conventions import Conventions, explain
+from isoflop.conventions import Conventions, ParamsConvention, explain
 from isoflop.errors import DataError, UsageError
 from isoflop.hardware import Budget, read_budget
-from isoflop.laws import Law, Optimum
+from isoflop.laws import OMEGA, Law, Optimum
+from isoflop.planning import recount
 from isoflop.planning.backward import Target, budget_of, target
 from isoflop.planning.optimum import optimum, optimum_draws, refuse_unbuildable
-from isoflop.planning.recount import recounted
-from isoflop.planning.result import Intervals, Plan, PlanRow
+from isoflop.planning.result import Intervals, Plan, PlanRow, check_level
 from isoflop.planning.sections import NOTHING, Asked, answer
 from isoflop.planning.surface import SEARCHED_DRAWS, drawn_view, is_surface, spread
 from isoflop.planning.text import format_ratio
@@ -50,16 +50,18 @@ def plan(
     >>> f"{row.params / 1e9:.2f}B parameters, {row.tokens_per_param:.1f} tokens each"
     '40.36B parameters, 58.9 tokens each'
     """
-    if not 0 < level < 1:
-        raise UsageError(f"the level {level:g} is not a share between 0 and 1; write 0.9 for a 90 % interval.")
+    check_level(level)
     named = [law] if isinstance(law, (Law, str)) else list(law)
     if not named:
         raise UsageError("no law to plan with; give one, or the id of a published one such as 'besiroglu2024'.")
     found = [find_law(one) if isinstance(one, str) else one for one in named]
     spent, reached = _spent(found[0], budget, asked, level)
     compute = spent.compute
-    rows = tuple(_as_counted(_row(one, compute.value, level), found[0]) for one in found)
-    notes = (*spent.notes, *_conventions_notes(rows), *_uncertainty_notes(rows, found))
+    vocab = recount.VOCAB if asked.vocab is None else asked.vocab
+    rows = tuple(_as_counted(_row(one, compute.value, level), compute.value, one, found[0], vocab) for one in found)
+    if asked.about_networks and not any(row.params_converted for row in rows):
+        raise UsageError("a vocabulary or context is of whole networks: ask for some, or exact FLOPs, too.")
+    notes = (*spent.notes, *_conventions_notes(rows, vocab), *_uncertainty_notes(rows, found))
     return Plan(compute, rows, level, notes, (*reached, *answer(found[0], spent, asked, level)))
 
 
@@ -107,9 +109,10 @@ def _row(law: Law, flops: float, level: float) -> PlanRow:
     )
 
 
-def _as_counted(row: PlanRow, first: Law) -> PlanRow:
-    """With N* as the first law counts parameters, where it counts them otherwise."""
-    return replace(row, params_converted=recounted(row.params, row.conventions.params, first.conventions.params))
+def _as_counted(row: PlanRow, flops: float, law: Law, first: Law, vocab: int) -> PlanRow:
+    """With the split of the budget as the first law counts it, where it counts otherwise."""
+    split = recount.split_as_counted(law, flops, first.conventions.params, vocab)
+    return row if split is None else replace(row, params_converted=split[0], tokens_converted=split[1])
 
 
 def _refuse_no_number(law: Law, flops: float, best: Optimum, intervals: Intervals | None) -> None:
@@ -215,17 +218,31 @@ def _times(ratio: float) -> str:
     return f"{float(f'{ratio:.2g}'):g}"
 
 
-def _conventions_notes(rows: Sequence[PlanRow]) -> tuple[str, ...]:
+def _conventions_notes(rows: Sequence[PlanRow], vocab: int) -> tuple[str, ...]:
     """What N and the loss mean, once where the laws agree, and a warning where they do not."""
     first = rows[0]
-    clashes = [(row, explain(row.conventions, first.conventions)) for row in rows[1:]]
+    clashes = [(row, explain(_less_converted(row, first), first.conventions)) for row in rows[1:]]
     warnings = [f"Do not compare {row.law} with {first.law} as they stand: {clash}." for row, clash in clashes if clash]
     if converted := [row.law for row in rows if row.params_converted is not None]:
+        omega = OMEGA * vocab / recount.VOCAB
         warnings.append(
-            f"N of {', '.join(converted)} counted as {first.law} counts it: N_T = N_E + 47,491 N_E^(1/3), networks "
-            "with a vocabulary of 32,000 (Pearce & Song 2024)."
+            f"{', '.join(converted)} counted as {first.law} counts: the split that costs the same 6 N D so. "
+            f"N_T = N_E + {omega:,.0f} N_E^(1/3), a vocabulary of {vocab:,} (Pearce & Song 2024; --vocab for another)."
         )
+    if unstated := [row.law for row in rows[1:] if _unstated(row, first)]:
+        warnings.append(f"How {', '.join(unstated)} counts N is another way or unsaid: compare tokens, not parameters.")
     return (_say(first.conventions), *warnings)
+
+
+def _less_converted(row: PlanRow, first: PlanRow) -> Conventions:
+    """The row's conventions, that of N being the first's where it was converted."""
+    same = row.params_converted is not None
+    return replace(row.conventions, params=first.conventions.params) if same else row.conventions
+
+
+def _unstated(row: PlanRow, first: PlanRow) -> bool:
+    unstated = ParamsConvention.UNSTATED
+    return row.conventions.params == unstated != first.conventions.params
 
 
 def _say(conventions: Conventions) -> str:
@@ -240,10 +257,10 @@ def _say(conventions: Conventions) -> str:
 
 def _uncertainty_notes(rows: Sequence[PlanRow], used: Sequence[Law]) -> tuple[str, ...]:
     notes = []
-    lowest, *_, highest = sorted((rows[0], *rows), key=lambda row: row.tokens_per_param)
-    fold = highest.tokens_per_param / lowest.tokens_per_param
+    lowest, *_, highest = sorted((rows[0], *rows), key=lambda row: row.comparable)
+    fold = highest.comparable / lowest.comparable
     if fold >= NOTEWORTHY_DISAGREEMENT:
-        ends = (f"{row.law} {format_ratio(row.tokens_per_param)}" for row in (highest, lowest))
+        ends = (f"{row.law} {format_ratio(row.comparable)}" for row in (highest, lowest))
         seen = ", ".join(ends)
         notes.append(
             f"The laws disagree {fold:.1f}-fold on tokens per parameter ({seen}): use the law whose runs are most "

@@ -221,8 +221,8 @@ def _scored(law: Law, flops: float, shape: Shape, exact: bool, least: float, dev
         loss=loss,
         excess=loss - least,
         memory=state,
-        activations=activation_memory(shape),
-        recomputed=activation_memory(shape, recompute="full"),
+        activations=activation_memory(shape).total,
+        recomputed=activation_memory(shape, recompute="full").total,
         devices=devices,
     )
 

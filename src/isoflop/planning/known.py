@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from isoflop.accounting import Shape, count_params, flops_per_token, preset
+from isoflop.conventions import ParamsConvention, describe
 from isoflop.hardware import accelerator, implied_utilisation
 from isoflop.laws import Law
 from isoflop.planning.optimum import optimum
@@ -86,13 +87,22 @@ def _known(name: str, facts: dict[str, Any]) -> Known:
 
 @dataclass(frozen=True)
 class Placed:
-    """A known network under a law: its D/N over the optimum's at its compute, and the compute that its split wastes."""
+    """A known network under a law: its D/N over the optimum's at its compute, and the compute that its split wastes.
+
+    ``params`` are the active ones as the law counts them, and D/N and 6 N D are of these.
+    """
 
     known: Known
+    params: float
     optimal_params: float
     ratio_over_optimal: float
     loss: float
     wasted: float
+
+    @property
+    def flops(self) -> float:
+        """6 N D."""
+        return 6.0 * self.params * self.known.tokens
 
     @property
     def trained(self) -> str:
@@ -106,10 +116,11 @@ class Placed:
         return {
             "id": one.id,
             "params": one.params,
+            "params_counted": self.params,
             "tokens": one.tokens,
             "read": one.read,
-            "flops": one.flops,
-            "tokens_per_param": one.tokens / one.params,
+            "flops": self.flops,
+            "tokens_per_param": one.tokens / self.params,
             "ratio_over_optimal": self.ratio_over_optimal,
             "trained": self.trained,
             "loss": self.loss,
@@ -135,7 +146,7 @@ def place(law: Law) -> tuple[Placed, ...]:
     best, loss = optimum(law, C), law.predict(N, D)
     enough = optimum_of_loss(view(law), loss)[0]
     ratio = (D / N) / (best.tokens / best.params)
-    columns = zip(networks, best.params, ratio, loss, 1 - enough / C, strict=True)
+    columns = zip(networks, N, best.params, ratio, loss, 1 - enough / C, strict=True)
     return tuple(Placed(one, *(float(value) for value in rest)) for one, *rest in columns)
 
 
@@ -144,6 +155,7 @@ class KnownSection:
     """Every known network under one law."""
 
     law: str
+    counted: ParamsConvention
     placed: tuple[Placed, ...]
 
     name = "known_networks"
@@ -155,11 +167,11 @@ class KnownSection:
         header = ("network", "parameters", "tokens", "tokens/param", "C", "x optimal", "wasted", "MFU", "")
         lines = tuple(_cells(one) for one in self.placed)
         notes = (
-            "C is 6 N D with active parameters; x optimal is D/N over that of the law's optimum at that C; wasted is "
-            "the share of C that the optimum would not have needed for the loss. Overtraining is wasted on training "
-            "and saved on serving.",
-            "MFU is 6 N D over the reported device-hours at the dense bf16 peak. ? is remembered, not read in "
-            "a source.",
+            f"C is 6 N D, N the active parameters as the law counts them ({describe(self.counted)}); x optimal is D/N "
+            "over that of the law's optimum at that C; wasted is the share of C that the optimum would not have needed "
+            "for the loss. Overtraining is wasted on training and saved on serving.",
+            "MFU is 6 N D, N all active parameters, over the reported device-hours at the dense bf16 peak. "
+            "? is remembered, not read in a source.",
         )
         return Sheet(f"Known networks under {self.law}", header, lines, notes)
 
@@ -169,10 +181,10 @@ def _cells(one: Placed) -> tuple[str, ...]:
     mark = "" if known.read else "?"
     return (
         known.id + mark,
-        format_si(known.params),
+        format_si(one.params),
         format_si(known.tokens),
-        format_ratio(known.tokens / known.params),
-        format_flops(known.flops),
+        format_ratio(known.tokens / one.params),
+        format_flops(one.flops),
         f"{one.ratio_over_optimal:.2g}",
         f"{one.wasted:.0%}",
         "-" if known.mfu is None else f"{known.mfu:.2f}",

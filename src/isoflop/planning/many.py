@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 from isoflop.errors import UsageError
 from isoflop.laws import Law
 from isoflop.planning.optimum import optimum, optimum_draws, refuse_unbuildable
+from isoflop.planning.result import check_level
 from isoflop.planning.search import FloatArray
 
 KNOTS = 129
@@ -43,7 +44,11 @@ def plans(law: Law, flops: ArrayLike, *, level: float = 0.9) -> Plans:
     >>> found.params.shape, bool(np.all(found.params_interval[0] < found.params))
     ((10000,), True)
     """
-    C = np.asarray(flops, float)
+    check_level(level)
+    try:
+        C = np.asarray(flops, float)
+    except (TypeError, ValueError):
+        raise UsageError(f"budgets are positive numbers of FLOPs, not {flops!r}.") from None
     if not (C.size and np.all(np.isfinite(C) & (C > 0))):
         raise UsageError("budgets are positive numbers of FLOPs; give one or more.")
     best = optimum(law, C)

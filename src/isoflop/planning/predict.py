@@ -8,12 +8,15 @@ from typing import Any
 
 import numpy as np
 
-from isoflop.errors import UsageError
+from isoflop.errors import DataError, UsageError
 from isoflop.laws import Law
+from isoflop.planning.result import check_level
 from isoflop.quantities import format_flops, format_interval, format_si
 
 SCHEMA = "isoflop.predict/1"
 Span = tuple[float, float]
+ABSURD = 1e3
+"""A loss far beyond that of a guess among any number of tokens: the form is asked where it says nothing."""
 
 
 @dataclass(frozen=True)
@@ -52,9 +55,16 @@ def predict(law: Law, params: float, tokens: float, level: float = 0.9, **others
     >>> round(predict(iso.law("besiroglu2024"), 70e9, 1.4e12).loss, 4)
     1.9739
     """
-    if not 0 < level < 1:
-        raise UsageError(f"the level {level:g} is not a share between 0 and 1; write 0.9 for a 90 % interval.")
-    loss, flops = float(law.predict(params, tokens, **others)), 6 * params * tokens
+    check_level(level)
+    flops = 6 * params * tokens
+    if not (params >= 1 and tokens >= 1 and flops < np.inf):
+        raise UsageError(
+            f"{params:g} parameters on {tokens:g} tokens: a network has one or more, and computes with finite numbers."
+        )
+    with np.errstate(all="ignore"):  # what is no number is refused below
+        loss = float(law.predict(params, tokens, **others))
+    if not loss < ABSURD:
+        raise DataError(f"the law {law.id} gives no loss there (it says {loss:g}); ask nearer to its runs.")
     draws = law.predict_draws(params, tokens, **others)
     cautions = [*law.assumptions(*others), *law.caveats]
     if draws is None:

@@ -7,11 +7,18 @@ from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
 from isoflop.conventions import Conventions
+from isoflop.errors import UsageError
 from isoflop.planning.text import Sheet, format_ratio, lay_out
 from isoflop.quantities import Quantity, format_interval, format_si
 
 SCHEMA = "isoflop.plan/1"
 Span = tuple[float, float]
+
+
+def check_level(level: float) -> None:
+    """UsageError for what is no level of an interval."""
+    if not 0 < level < 1:
+        raise UsageError(f"the level {level:g} is not a share between 0 and 1; write 0.9 for a 90 % interval.")
 
 
 @dataclass(frozen=True)
@@ -42,8 +49,9 @@ class PlanRow:
     """What one law advises: N*, D* and the loss there, None for a law that says nothing about it.
 
     ``intervals`` is None for a law without draws; ``times_largest_run`` is the budget over the largest
-    run that the law was fitted on, None where that is not known. ``notes`` each say what to do. ``params_converted`` is
-    N* as the first law of the plan counts parameters, None where it counts alike or the two cannot be related.
+    run that the law was fitted on, None where that is not known. ``notes`` each say what to do.
+    ``params_converted`` and ``tokens_converted`` are the law's split of the same budget as the first law of the plan
+    counts parameters and FLOPs, None where it counts alike or the two cannot be related.
     """
 
     law: str
@@ -55,10 +63,18 @@ class PlanRow:
     conventions: Conventions
     notes: tuple[str, ...] = ()
     params_converted: float | None = None
+    tokens_converted: float | None = None
 
     @property
     def tokens_per_param(self) -> float:
         return self.tokens / self.params
+
+    @property
+    def comparable(self) -> float:
+        """D/N as the first law counts, where it can be said."""
+        if self.params_converted is None or self.tokens_converted is None:
+            return self.tokens_per_param
+        return self.tokens_converted / self.params_converted
 
     def to_dict(self) -> dict[str, Any]:
         return {
@@ -71,6 +87,7 @@ class PlanRow:
             "extrapolation": {"times_largest_run": self.times_largest_run},
             "conventions": self.conventions.to_dict(),
             "params_converted": self.params_converted,
+            "tokens_converted": self.tokens_converted,
             "notes": list(self.notes),
         }
 
@@ -136,9 +153,9 @@ class Plan:
             lines.append(row.cells())
             if (interval := row.interval_cells(self.level)) is not None:
                 lines.append(interval)
-            if row.params_converted is not None:
-                ratio = row.tokens / row.params_converted
-                lines.append(("  counted as the first", format_si(row.params_converted), "", format_ratio(ratio), ""))
+            if row.params_converted is not None and row.tokens_converted is not None:
+                N, D = format_si(row.params_converted), format_si(row.tokens_converted)
+                lines.append(("  counted as the first", N, D, format_ratio(row.comparable), ""))
         notes = [*self.notes, *(f"{row.law}: {note}" for row in self.rows for note in row.notes)]
         header = ("law", "parameters", "tokens", "tokens/param", "loss")
         plan = Sheet(f"Budget: {self.budget.reading}", header, tuple(lines), ())

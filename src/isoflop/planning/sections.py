@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from isoflop import laws
 from isoflop.accounting import Recompute
 from isoflop.conventions import ParamsConvention
-from isoflop.errors import UsageError
+from isoflop.errors import UnknownName, UsageError
 from isoflop.hardware import Budget, Cluster, Cost, accelerator
 from isoflop.laws import Law
 from isoflop.planning.architecture import CONTEXT, VOCAB, Candidate, architectures
@@ -20,6 +21,7 @@ from isoflop.planning.known import KnownSection, place
 from isoflop.planning.lifecycle import Demand, Lifecycle, lifecycle
 from isoflop.planning.optimum import optimum
 from isoflop.planning.precision import precision
+from isoflop.planning.recount import VOCAB as RELATION_VOCAB
 from isoflop.planning.result import Section
 from isoflop.planning.strategies import strategies
 from isoflop.planning.text import Sheet
@@ -29,6 +31,7 @@ from isoflop.quantities import format_si, format_usd
 RULES = ("steplaw2025", "deepseek2024_hyperparameters", "moonlight2025")
 """Published rules for learning rate and batch whose inputs a plan knows."""
 GIGABYTE = 1e9
+SHOWN = ("valley", "strategies", "known")
 KEPT_FREE = 0.1
 """Of a device's memory, for buffers and fragmentation."""
 
@@ -37,7 +40,8 @@ KEPT_FREE = 0.1
 class Asked:
     """What else a plan is to answer. ``hardware`` is an accelerator's name; None where a thing is not asked.
 
-    ``devices``, ``mfu``, ``dtype`` and ``price_usd_per_hour`` (of a device) replace the accelerator's defaults.
+    ``devices``, ``mfu``, ``dtype`` and ``price_usd_per_hour`` (of a device) replace the accelerator's defaults, and
+    ``power`` those of Cluster for energy and carbon, by their names there, whoever names the hardware.
     ``architecture`` is the kind of network whose shapes are sought, with ``vocab`` and ``context``; ``exact_flops``
     splits the budget again with what a token of that kind (llama where none is named) costs.
 
@@ -52,9 +56,10 @@ class Asked:
     mfu: float | None = None
     dtype: str | None = None
     price_usd_per_hour: float | None = None
+    power: Mapping[str, float] = field(default_factory=dict)
     architecture: str | None = None
-    vocab: int = VOCAB
-    context: int = CONTEXT
+    vocab: int | None = None
+    context: int | None = None
     exact_flops: bool = False
     target_loss: float | None = None
     params: float | None = None
@@ -68,6 +73,24 @@ class Asked:
     measured: tuple[float, float, float] | None = None
     show: frozenset[str] = frozenset()
 
+    def __post_init__(self) -> None:
+        if any(value is not None and value < 1 for value in (self.vocab, self.context)):
+            raise UsageError(f"vocabulary {self.vocab}, context {self.context}: each is at least one.")
+        for name in self.show:
+            if name not in SHOWN:
+                raise UnknownName.among("section to show", name, SHOWN)
+
+    @property
+    def about_networks(self) -> bool:
+        """Whether a vocabulary or context is given where no whole network is asked for."""
+        given = self.vocab is not None and self.training_bits is None and self.post_bits is None
+        return self.architecture is None and not self.exact_flops and (given or self.context is not None)
+
+    @property
+    def widths(self) -> tuple[int, int]:
+        """Vocabulary and context of whole networks."""
+        return VOCAB if self.vocab is None else self.vocab, CONTEXT if self.context is None else self.context
+
 
 NOTHING = Asked()
 
@@ -80,12 +103,14 @@ def answer(law: Law, spent: Budget, asked: Asked, level: float) -> tuple[Section
         cost = cluster.cost(spent.flops)
         if not all(math.isfinite(value) for value in (cost.usd or 0.0, cost.energy_kwh or 0.0, cost.co2_kg or 0.0)):
             raise UsageError(f"{cluster.say_price()} comes to no finite price; give an amount that somebody could pay.")
-        sections.append(HardwareSection(cluster, cost, said=spent.cluster is not None))
+        # A budget in hardware has said its cautions with its reading.
+        cautions = () if spent.cluster is not None else cluster.cautions()
+        sections.append(HardwareSection(cluster, cost, cautions))
     if _holds(asked) and asked.target_loss is None:
         sections.append(fixed(law, spent.flops, asked.params, asked.tokens, asked.tokens_per_param, level))
     if asked.exact_flops:
         kind = asked.architecture or "llama"
-        sections.append(exact_split(law, spent.flops, kind, asked.vocab, asked.context, level))
+        sections.append(exact_split(law, spent.flops, kind, *asked.widths, level))
     if asked.architecture is not None:
         sections.append(_architecture(law, spent.flops, asked, cluster))
     return (*sections, *_further(law, spent.flops, asked, cluster, level))
@@ -124,8 +149,11 @@ def _further(law: Law, flops: float, asked: Asked, cluster: Cluster | None, leve
         sections.append(data_limited(law, flops, asked.unique_tokens, level=level))
     best = optimum(law, flops)
     if asked.training_bits is not None or asked.post_bits is not None:
+        vocab = RELATION_VOCAB if asked.vocab is None else asked.vocab
         bits = {"training_bits": asked.training_bits, "post_bits": asked.post_bits}
-        sections.append(precision(float(best.params), float(best.tokens), **bits))
+        sections.append(
+            precision(float(best.params), float(best.tokens), **bits, conventions=law.conventions, vocab=vocab)
+        )
     if asked.multiplier is not None:
         sections.append(gain(law, flops, asked.multiplier, level))
     if asked.measured is not None:
@@ -135,7 +163,7 @@ def _further(law: Law, flops: float, asked: Asked, cluster: Cluster | None, leve
     if "strategies" in asked.show:
         sections.append(strategies(law, flops))
     if "known" in asked.show:
-        sections.append(KnownSection(law.id, place(law)))
+        sections.append(KnownSection(law.id, law.conventions.params, place(law)))
     return sections
 
 
@@ -148,13 +176,13 @@ def _cluster(spent: Budget, asked: Asked) -> Cluster | None:
                 f"the budget names its hardware ({spent.cluster.accelerator.id}); say devices, MFU, price and number "
                 "format there, as in 64xH100 @ 40% for 30 days."
             )
-        return spent.cluster
+        return spent.cluster.powered(**asked.power)
     if asked.hardware is None:
-        if any(value is not None for value in given):
-            raise UsageError("devices, MFU, price or number format need hardware to be of; name it, as in H100.")
+        if asked.power or any(value is not None for value in given):
+            raise UsageError("devices, MFU, price, power or number format need hardware to be of; name it, as in H100.")
         return None
     one = accelerator(asked.hardware)
-    return Cluster(one, asked.devices, asked.mfu, asked.dtype, asked.price_usd_per_hour)
+    return Cluster(one, asked.devices, asked.mfu, asked.dtype, asked.price_usd_per_hour).powered(**asked.power)
 
 
 @dataclass(frozen=True)
@@ -163,8 +191,7 @@ class HardwareSection:
 
     cluster: Cluster
     cost: Cost
-    said: bool = False
-    """Whether a budget in this hardware has said its cautions with its reading."""
+    cautions: tuple[str, ...]
 
     name = "hardware"
 
@@ -184,8 +211,7 @@ class HardwareSection:
                 ("carbon", f"{format_si(cost.co2_kg / 1000)} t CO2e"),
             ]
         assumed = f"Assumed: {'; '.join(cost.assumptions)}."
-        cautions = () if self.said else self.cluster.cautions()
-        return Sheet(f"Hardware: {self.cluster.accelerator.title}", (), tuple(rows), (assumed, *cautions))
+        return Sheet(f"Hardware: {self.cluster.accelerator.title}", (), tuple(rows), (assumed, *self.cautions))
 
 
 @dataclass(frozen=True)
@@ -282,9 +308,8 @@ def _architecture(law: Law, flops: float, asked: Asked, cluster: Cluster | None)
     assert asked.architecture is not None
     counted = cluster is not None and cluster.count is not None
     devices = cluster.count if cluster is not None and cluster.count is not None else 1
-    found = architectures(
-        law, flops, kind=asked.architecture, vocab=asked.vocab, context=asked.context, devices=devices
-    )
+    vocab, context = asked.widths
+    found = architectures(law, flops, kind=asked.architecture, vocab=vocab, context=context, devices=devices)
     rates, batches = _hyperparameters(found[0], flops)
     capacity = None if cluster is None else cluster.accelerator.memory_gigabytes * GIGABYTE
     return ArchitectureSection(found, rates, batches, capacity, counted, law.id, _holds(asked))

@@ -4,7 +4,7 @@ that somebody launches."""
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -93,14 +93,21 @@ def executor_for(
     kind = known_kind(kind or plan.kind)
     if not observes:
         _refuse_two(plan, folder, kind)
+    spread = plan.processes
     manners = Manners(plan.runs_per_task, plan.poll_seconds, plan.patience_seconds)
     if kind == SLURM:
-        return slurm_executor(folder / SLURM, plan.slurm, manners, observes=observes)
+        return slurm_executor(
+            folder / SLURM, replace(plan.slurm, cpus=max(plan.slurm.cpus, spread)), manners, observes=observes
+        )
     if kind == RAY:
-        return ray_executor(folder / RAY, plan.ray, manners, observes=observes)
+        return ray_executor(
+            folder / RAY, replace(plan.ray, cpus=max(plan.ray.cpus, float(spread))), manners, observes=observes
+        )
     if kind in (KUBERNETES, SKYPILOT):
-        return manifests_executor(folder / kind, getattr(plan, kind), manners, observes=observes, tell=tell)
-    return LocalExecutor(workers)
+        form = getattr(plan, kind)
+        form = replace(form, cpus=max(form.cpus, spread)) if spread > 1 else form
+        return manifests_executor(folder / kind, form, manners, observes=observes, tell=tell)
+    return LocalExecutor(max(1, workers // spread))
 
 
 def observer(plan: ExecutorPlan, folder: Path, besides: str = "") -> EngineExecutor | None:

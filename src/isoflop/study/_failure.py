@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 
 from isoflop.executors import Cause, JobReport, Status
@@ -10,6 +11,11 @@ from isoflop.study._states import State
 
 # What trainers of this world say when memory runs out: Python, PyTorch, CUDA, JAX, the C library.
 _NO_MEMORY = ("out of memory", "outofmemory", "memoryerror", "cannot allocate memory", "resource_exhausted")
+
+_COLOURS = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+"""What a terminal would obey rather than print."""
+LONGEST_REASON = 300
+"""In characters; stderr.log has all."""
 
 _OF_CAUSE = {
     Cause.NODE_LOST: State.KILLED,
@@ -56,5 +62,6 @@ def _killed_by(number: int) -> str:
 
 def _last_line(text: str) -> str:
     """The last line that says something: of a traceback, the exception."""
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return lines[-1].removeprefix("isoflop: ") if lines else ""
+    lines = [line.strip() for line in _COLOURS.sub("", text).splitlines() if line.strip()]
+    said = lines[-1].removeprefix("isoflop: ") if lines else ""
+    return said if len(said) <= LONGEST_REASON else f"{said[: LONGEST_REASON - 4]} ..."

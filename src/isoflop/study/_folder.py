@@ -68,7 +68,10 @@ class Study:
         the plan does where it is left out."""
         supervised = is_supervised(self.folder)
         own = bool(self.plan().trainer.command) if own is None else own
-        return tuple(read_state(self.run_folder(s.run_id), s, supervised=supervised, own=own) for s in self.specs())
+        specs = self.specs()
+        if not specs:
+            raise UsageError(f"{self.folder} has no runs yet: say isoflop sweep init {self.folder} first.")
+        return tuple(read_state(self.run_folder(s.run_id), s, supervised=supervised, own=own) for s in specs)
 
     def chosen(self, names: Sequence[str]) -> tuple[str, ...]:
         """The ids of the runs that are named, by a whole id or the beginning of one; UnknownName for a name of none."""

@@ -65,7 +65,10 @@ def _build(folder: Path, corpus: CorpusPlan) -> Corpus:
         source = None
     elif corpus.source.startswith(HUB):
         source = corpus.source
-    return build_corpus(folder / corpus.folder, source, unit=corpus.unit, column=corpus.column, base=folder)
+    try:
+        return build_corpus(folder / corpus.folder, source, unit=corpus.unit, column=corpus.column, base=folder)
+    except OSError as error:
+        raise UsageError(f"the study folder {folder} cannot be written ({error.strerror}); choose another.") from None
 
 
 def _refuse_changed(file: Path, study: Study, planned: Sequence[RunSpec]) -> None:

@@ -13,6 +13,7 @@ from isoflop.study._executors import observer
 from isoflop.study._folder import Study
 from isoflop.study._lock import is_supervised, supervise
 from isoflop.study._states import CANCELLED, FAILURE, RESULT, RunState, State
+from isoflop.study._trainer import planned_facts
 
 
 def cancel(study: Study, names: Sequence[str]) -> tuple[RunState, ...]:
@@ -25,8 +26,12 @@ def cancel(study: Study, names: Sequence[str]) -> tuple[RunState, ...]:
     ended = (State.DONE, State.DIVERGED, State.CANCELLED)
     told = [s for s in study.states() if s.state not in ended and (chosen is None or s.run_id in chosen)]
     word = {"reason": "cancelled", "at": datetime.now(UTC).isoformat(timespec="seconds")}
-    for state in told:
-        write_atomic(study.run_folder(state.run_id) / CANCELLED, json.dumps(word) + "\n")
+    try:
+        for state in told:
+            facts = {**word, "planned": planned_facts(state.spec)}
+            write_atomic(study.run_folder(state.run_id) / CANCELLED, json.dumps(facts) + "\n")
+    except OSError as error:
+        raise UsageError(f"the study folder {study.folder} cannot be written ({error.strerror}).") from None
     engine = observer(study.plan().executor, study.folder)
     if engine is not None:
         with engine:

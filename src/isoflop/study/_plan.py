@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from isoflop.errors import UnknownName, UsageError
-from isoflop.quantities import read_flops, read_params, read_tokens
+from isoflop.quantities import Quantity, read_flops, read_params, read_tokens
 from isoflop.study._executors import ENGINES, ExecutorPlan, read_executor
 from isoflop.study._tables import refuse_unknown, unusual
 from isoflop.sweeps.design import WIDTHS_PER_BUDGET, isoflop_grid
@@ -22,6 +22,8 @@ from isoflop.training.spec import FORECAST, PROBE, SWEEP, Device, Precision
 SCHEMA = "isoflop.study/1"
 STUDY = "study.toml"
 STANDARD_LIBRARY = "stdlib"
+LARGEST_SEED = 2**63
+"""What a generator of random numbers takes is smaller."""
 
 
 @dataclass(frozen=True)
@@ -173,17 +175,14 @@ def _plan(table: dict[str, Any], path: Path) -> StudyPlan:
     runs = [*_grid(_table(table, "grid", path), rules, path), *_runs(table.get("runs", []), path)]
     if not runs:
         raise UsageError(f"{path} makes no runs; add [[runs]] with a width and a budget, or a [grid] of budgets.")
-    seeds = _read(_seeds, table.get("seeds", [0]), "seeds", str(path))
-    if not seeds:
-        raise UsageError(f"{path} says seeds = []; a study needs at least one, as in seeds = [0].")
     return StudyPlan(
         name=table["name"],
         recipe=table["recipe"],
         runs=tuple(runs),
-        seeds=seeds,
+        seeds=_read(_seeds, table.get("seeds", [0]), "seeds", str(path)),
         loss_noise=_noise(table, path),
-        corpus_digest=str(table.get("corpus_digest", "")),
-        judge_everywhere=bool(table.get("judge_everywhere", False)),
+        corpus_digest=_read(_word, table.get("corpus_digest", ""), "corpus_digest", str(path)),
+        judge_everywhere=_read(_yes_or_no, table.get("judge_everywhere", False), "judge_everywhere", str(path)),
         change=_table(table, "change", path),
         corpora=corpora,
         trainer=trainer,
@@ -206,7 +205,7 @@ def _rules(name: str, change: Mapping[str, Any], corpora: Sequence[CorpusPlan]) 
 
 def _noise(table: dict[str, Any], path: Path) -> float | None:
     noise = table.get("loss_noise")
-    if noise is not None and (isinstance(noise, bool) or not isinstance(noise, int | float) or noise <= 0):
+    if noise is not None and not _is_positive(noise):
         raise UsageError(f"{path} says loss_noise = {noise!r}; give the deviation of the loss over seeds, as in 0.015.")
     return noise
 
@@ -224,7 +223,7 @@ def _corpora(table: dict[str, Any], path: Path) -> tuple[CorpusPlan, ...]:
         if not isinstance(facts, dict):
             raise UsageError(f"{where} is {facts!r}, not a table; write [corpora.{name}] with a source.")
         refuse_unknown(facts, {"source", "unit", "column"}, where)
-        corpora.append(CorpusPlan(name, **{key: str(value) for key, value in facts.items()}))
+        corpora.append(CorpusPlan(name, **{key: _read(_word, value, key, where) for key, value in facts.items()}))
         _read(vocabulary, corpora[-1].unit, "unit", where)
     return tuple(corpora)
 
@@ -235,7 +234,7 @@ def _trainer(table: dict[str, Any], path: Path) -> TrainerPlan:
     facts = dict(table)
     if "command" in facts:
         words = facts["command"]
-        if not isinstance(words, list) or not words or not all(isinstance(word, str) for word in words):
+        if not isinstance(words, list) or not all(isinstance(word, str) for word in words) or not any(words[:1]):
             raise UsageError(f'{where}: command is {words!r}; give a list of words, as in ["python", "train.py"].')
         facts["command"] = tuple(words)
     for key, kinds, example in (
@@ -247,7 +246,7 @@ def _trainer(table: dict[str, Any], path: Path) -> TrainerPlan:
     ):
         value = facts.get(key)
         wrong = value is not None and (not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds))
-        if wrong or (isinstance(value, int | float) and not isinstance(value, bool) and value <= 0):
+        if wrong or (bool not in kinds and isinstance(value, int | float) and not _is_positive(value)):
             raise UsageError(f"{where}: {key} is {value!r}; give something like {example}.")
     for key, allowed in (("device", ("cpu", "cuda")), ("precision", ("float32", "bfloat16"))):
         if facts.get(key, allowed[0]) not in allowed:
@@ -261,8 +260,13 @@ def _grid(table: dict[str, Any], rules: Recipe, path: Path) -> list[RunPlan]:
     where = f"{path}, [grid]"
     refuse_unknown(table, {"budgets", "widths", "widths_per_budget"}, where)
     budgets = _read(_flops_of_all, table.get("budgets", []), "budgets", where)
-    widths = _read(_seeds, table["widths"], "widths", where) if "widths" in table else None
+    widths = _read(_widths, table["widths"], "widths", where) if "widths" in table else None
     count = _read(_whole, table.get("widths_per_budget", WIDTHS_PER_BUDGET), "widths_per_budget", where)
+    if widths is None and not 1 <= count <= len(rules.ladder):
+        raise UsageError(
+            f"{where}: widths_per_budget is {count}, and the recipe's ladder has {len(rules.ladder)} widths; give 1 to "
+            f"{len(rules.ladder)}."
+        )
     cells = isoflop_grid(rules, budgets, widths=widths, widths_per_budget=count)
     return [RunPlan(width=cell.width, budget=cell.budget) for cell in cells]
 
@@ -302,40 +306,80 @@ def _whole(value: Any) -> int:
 
 
 def _seeds(value: Any) -> tuple[int, ...]:
-    if not isinstance(value, list):
-        raise UsageError(f"{value!r} is no list of whole numbers, such as [0, 1].")
-    return tuple(_whole(one) for one in value)
+    seeds = _list_of(_whole, value, "whole numbers, such as [0, 1]")
+    if max(seeds) >= LARGEST_SEED:
+        raise UsageError(f"{max(seeds)} is too large for a seed; give one below 2^63.")
+    return seeds
+
+
+def _widths(value: Any) -> tuple[int, ...]:
+    return _list_of(_whole, value, "widths, such as [16, 24, 32]")
 
 
 def _flops_of_all(value: Any) -> tuple[float, ...]:
-    if not isinstance(value, list) or not value:
-        raise UsageError(f"{value!r} is no list of budgets, such as [1e18, 3e18].")
-    return tuple(read_flops(one).value for one in value)
+    return _list_of(_flops, value, "budgets, such as [1e18, 3e18]")
 
 
 def _tokens_of_all(value: Any) -> tuple[float, ...]:
-    if not isinstance(value, list) or len(value) < 2:
-        raise UsageError(f"{value!r} is no list of two lengths in tokens or more, such as [1e9, 3e9].")
-    return tuple(read_tokens(one).value for one in value)
+    return _list_of(_tokens, value, "two lengths in tokens or more, such as [1e9, 3e9]", at_least=2)
+
+
+def _list_of(reader: Callable[[Any], Any], value: Any, what: str, at_least: int = 1) -> tuple[Any, ...]:
+    if not isinstance(value, list) or len(value) < at_least:
+        raise UsageError(f"{value!r} is no list of {what}.")
+    read = tuple(reader(one) for one in value)
+    if len(set(read)) < len(read):
+        raise UsageError(f"{value!r} names one of them twice.")
+    return read
+
+
+def _count_by(reader: Callable[[Any], Quantity]) -> Callable[[Any], float]:
+    """A reader of quantities for a file, in which true is no 1."""
+
+    def read(value: Any) -> float:
+        if isinstance(value, bool) or not isinstance(value, str | int | float):
+            raise UsageError(f"{value!r} is no number.")
+        return reader(value).value
+
+    return read
+
+
+_flops, _params, _tokens = _count_by(read_flops), _count_by(read_params), _count_by(read_tokens)
+
+
+def _word(value: Any) -> str:
+    if not isinstance(value, str):
+        raise UsageError(f"{value!r} is no word in quotes.")
+    return value
+
+
+def _yes_or_no(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise UsageError(f"{value!r} is neither true nor false.")
+    return value
+
+
+def _is_positive(value: Any) -> bool:
+    return not isinstance(value, bool) and isinstance(value, int | float) and 0 < value < float("inf")
 
 
 def _factor(value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < float("inf"):
+    if not _is_positive(value):
         raise UsageError(f"{value!r} is no positive number.")
     return float(value)
 
 
 _READ: dict[str, Callable[[Any], Any]] = {
     "width": _whole,
-    "params": lambda value: read_params(value).value,
-    "budget": lambda value: read_flops(value).value,
-    "tokens": lambda value: read_tokens(value).value,
+    "params": _params,
+    "budget": _flops,
+    "tokens": _tokens,
     "horizons": _tokens_of_all,
     "seeds": _seeds,
-    "corpus": str,
-    "unique_tokens": lambda value: read_tokens(value).value,
+    "corpus": _word,
+    "unique_tokens": _tokens,
     "learning_rate_times": _factor,
-    "purpose": str,
+    "purpose": _word,
 }
 
 

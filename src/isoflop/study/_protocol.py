@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from isoflop.quantities import format_flops
 from isoflop.study._states import RunState, State
 from isoflop.training.spec import PROBE, SWEEP, RunSpec
 
@@ -116,4 +117,4 @@ def _edge(runs: Sequence[RunState]) -> str:
     to_come = [run.spec.shape.d_model for run in runs if run.state.goes_on]
     at_the_top = best == max(widths) and not any(width > best for width in to_come)
     at_the_bottom = best == min(widths) and not any(width < best for width in to_come)
-    return f"{runs[0].spec.budget:.3g} FLOPs at width {best}" if at_the_top or at_the_bottom else ""
+    return f"{format_flops(runs[0].spec.budget)} FLOPs at width {best}" if at_the_top or at_the_bottom else ""

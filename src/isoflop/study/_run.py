@@ -270,7 +270,7 @@ class _Watch:
         state = read_state(job.folder, spec, supervised=not report.status.is_final, own=self._trainer.is_own)
         if report.reason and not state.reason and not state.state.is_finished:
             state = replace(state, reason=report.reason)
-        begun = state.state is State.PENDING and report.status is Status.RUNNING
+        begun = state.state in (State.PENDING, State.STOPPED) and report.status is Status.RUNNING
         return replace(state, state=State.RUNNING) if begun else state
 
     def _record_end(self, job: Job, spec: RunSpec, report: JobReport) -> None:
@@ -304,8 +304,9 @@ def _raise_for_unfinished(states: Sequence[RunState], manner: Manner) -> None:
     named = [f"{state.run_id} ({_why(state)})" for state in unfinished[:3]]
     if len(unfinished) > 3:
         named.append(f"{len(unfinished) - 3} more")
+    ended = "failed" if all(state.state.has_failed for state in unfinished) else "have no result"
     raise RunsFailed(
-        f"{len(unfinished)} of {len(states)} runs failed: {', '.join(named)}; the other "
+        f"{len(unfinished)} of {len(states)} runs {ended}: {', '.join(named)}; the other "
         f"{len(states) - len(unfinished)} are kept, and {manner.again}."
     )
 

@@ -64,7 +64,9 @@ def _with_plan(spec: RunSpec, rules: Recipe, plan: StudyPlan, run: RunPlan, dige
         learning_rate=spec.optimiser.learning_rate * times,
         embedding_learning_rate=spec.optimiser.embedding_learning_rate * times,
     )
-    own = plan.corpus(run.corpus)
+    own, parts = plan.corpus(run.corpus), plan.trainer.micro_batches
+    if spec.batch_windows % parts:
+        raise UsageError(f"its {spec.batch_windows} windows a step do not divide into {parts} micro-batches.")
     others = tuple(
         Judged(corpus.name, _from_run(corpus), digests[corpus.name])
         for corpus in plan.corpora

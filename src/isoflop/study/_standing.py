@@ -16,7 +16,7 @@ from isoflop.study._failure import failure_of
 from isoflop.study._folder import Study
 from isoflop.study._lock import is_supervised
 from isoflop.study._protocol import Check, protocol
-from isoflop.study._states import RunState, State, time_left
+from isoflop.study._states import RESULT, RunState, State, time_left
 from isoflop.training.spec import RunSpec
 
 SCHEMA = "isoflop.sweep/1"
@@ -121,6 +121,8 @@ def _as_the_engine_says(study: Study, run: RunState, engine: Executor) -> RunSta
         return replace(run, state=State.QUEUED, reason=report.reason)
     if report.status is Status.RUNNING:
         return replace(run, state=State.RUNNING)
+    if report.status is Status.DONE and (study.run_folder(run.run_id) / RESULT).exists():
+        return replace(run, state=State.DONE, step=run.steps)  # a result that the next client will complete
     if report.status is Status.FAILED and report.exit_code != STOPPED_CODE:
         failure = failure_of(report, "", None)
         return replace(run, state=State(failure["state"]), reason=failure["reason"])

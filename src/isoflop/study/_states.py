@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 import json
+import math
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -13,12 +14,13 @@ from typing import Any
 
 from isoflop.attempts import newest_attempt
 from isoflop.errors import UsageError
-from isoflop.executors import works_in
+from isoflop.executors import NOTE, works_in
 from isoflop.files import read_object
 from isoflop.study._specs import predicted_seconds
 from isoflop.training.spec import RunSpec
 
 RESULT = "result.json"
+RESULT_SCHEMA = "isoflop.result/1"
 METRICS = "metrics.jsonl"
 FAILURE = "failure.json"
 CANCELLED = "cancelled.json"
@@ -95,21 +97,31 @@ def read_state(folder: Path, spec: RunSpec, *, supervised: bool, own: bool = Fal
     """Where the run in ``folder`` stands; ``supervised`` says whether somebody is running the study, ``own`` whether a
     command of somebody's own trains it, which may be writing its result at this moment."""
     result = _read_if_whole(folder / RESULT) if own else _read(folder / RESULT)
-    if result is not None and not is_bare(result, own=own):
+    if result is not None and (_is_completed(result, spec) if own else not _is_bare(result)):
         return _finished(spec, result, folder / RESULT)
     line = _last_line(folder / METRICS)
     if (cancelled := _read(folder / CANCELLED)) is not None:
         return _under_way(spec, State.CANCELLED, line, str(cancelled.get("reason", "")))
     if (failure := _read(folder / FAILURE)) is not None and failure.get("attempt") == newest_attempt(folder):
-        return _under_way(spec, State(failure.get("state", State.FAILED)), line, str(failure.get("reason", "")))
+        state = next((one for one in State if one == failure.get("state")), State.FAILED)
+        return _under_way(spec, state, line, str(failure.get("reason", "")))
     if line is None:  # a trainer of somebody's own may work without a word of its steps
-        return RunState(spec, State.RUNNING if supervised and works_in(folder) else State.PENDING)
+        begun = State.STOPPED if (folder / NOTE).exists() else State.PENDING
+        return RunState(spec, State.RUNNING if supervised and works_in(folder) else begun)
     return _under_way(spec, State.RUNNING if supervised else State.STOPPED, line)
 
 
-def is_bare(result: dict[str, Any], *, own: bool) -> bool:
+def _is_bare(result: dict[str, Any]) -> bool:
     """Whether a result is what a trainer of somebody's own has written, and the study has not completed yet."""
-    return "schema" not in result and (own or ("state" not in result and "loss" in result))
+    return "schema" not in result and "state" not in result and "loss" in result
+
+
+def _is_completed(result: dict[str, Any], spec: RunSpec) -> bool:
+    """Whether the study has read and completed what a trainer of somebody's own wrote, who writes what he likes."""
+    own = {"run_id": spec.run_id, "schema": RESULT_SCHEMA}
+    clocks = all(isinstance(result.get(name), int | float) for name in ("steps", "seconds"))
+    is_whole = clocks and {"loss", "tokens_per_second", "spec_digest", "attempt"} <= set(result)
+    return own.items() <= result.items() and is_whole and result.get("state") in (State.DONE, State.DIVERGED)
 
 
 def time_left(states: Sequence[RunState], workers: int, *, then: RunSpec | None = None) -> float | None:
@@ -145,7 +157,7 @@ def _under_way(spec: RunSpec, state: State, line: dict[str, Any] | None, reason:
     if line is None:
         return RunState(spec, state, reason=reason)
     speed = line["tokens"] / line["seconds"] if line["seconds"] else None
-    return RunState(spec, state, line["step"], line["loss"], line["seconds"], speed, reason)
+    return RunState(spec, state, min(line["step"], spec.steps), line["loss"], line["seconds"], speed, reason)
 
 
 def _finished(spec: RunSpec, result: dict[str, Any], path: Path) -> RunState:
@@ -181,6 +193,9 @@ def _last_line(path: Path) -> dict[str, Any] | None:
         return None
     try:
         line = json.loads(whole[-1])
-        return {name: _COUNTED[name](line[name]) for name in _COUNTED}
-    except (IndexError, KeyError, TypeError, ValueError):
+        counts: dict[str, Any] = {name: _COUNTED[name](line[name]) for name in _COUNTED}
+    except (IndexError, KeyError, OverflowError, RecursionError, TypeError, ValueError):
         return None
+    if not all(0 <= counts[name] < math.inf for name in ("step", "tokens", "seconds")):
+        return None
+    return {**counts, "loss": counts["loss"] if math.isfinite(counts["loss"]) else None}

@@ -7,6 +7,7 @@ import math
 import string
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,11 @@ from isoflop.accounting.flops import flops_per_token
 from isoflop.accounting.params import count_params
 from isoflop.conventions import LossUnit
 from isoflop.errors import UnknownName, UsageError
-from isoflop.executors import ATTEMPT, PYTHON
+from isoflop.executors import ATTEMPT, NOTE, PYTHON
 from isoflop.files import read_object, write_atomic
 from isoflop.study._executors import ExecutorPlan
 from isoflop.study._plan import TrainerPlan
-from isoflop.study._states import RESULT, is_bare
+from isoflop.study._states import RESULT, RESULT_SCHEMA
 from isoflop.training.spec import RunSpec
 
 
@@ -57,12 +58,14 @@ def own_trainer(command: Sequence[str]) -> Trainer:
     """A trainer of one's own; UnknownName for a placeholder that there is not, UsageError for a brace out of place."""
     for word in command:
         try:
-            names = [name for _, name, _, _ in string.Formatter().parse(word) if name is not None]
+            fields = [field for field in string.Formatter().parse(word) if field[1] is not None]
         except ValueError as error:
             raise UsageError(f"the trainer's command has {word!r}: {error}; write {{{{ for a brace itself.") from None
-        for name in names:
+        for _, name, form, conversion in fields:
             if name not in PLACEHOLDERS:
-                raise UnknownName.among("placeholder", name, PLACEHOLDERS)
+                raise UnknownName.among("placeholder", name or "", PLACEHOLDERS)
+            if form or conversion:
+                raise UsageError(f"the trainer's command has {word!r}; write {{{name}}} alone, without : or !.")
     return Trainer(tuple(command), is_own=True)
 
 
@@ -127,9 +130,6 @@ def placeholders(spec: RunSpec, folder: Path) -> dict[str, object]:
     }
 
 
-RESULT_SCHEMA = "isoflop.result/1"
-
-
 def planned_facts(spec: RunSpec) -> dict[str, Any]:
     """What a run costs by its spec, as a result and a failure record it."""
     flops = flops_per_token(spec.shape)
@@ -141,32 +141,55 @@ def planned_facts(spec: RunSpec) -> dict[str, Any]:
     }
 
 
+LARGEST_NUMBER = 1e40
+"""No count of anybody's is larger, and every one below is a float."""
+LOSS_UNITS = tuple(unit for unit in LossUnit if unit != LossUnit.UNSTATED)
+COUNTS = ("tokens", "flops", "steps", "unique_tokens")
+OPTIONAL = ("unique_tokens", "tokens_per_second", "bits_per_byte")
+"""What may be null too."""
+
+
 def _fault(result: dict[str, Any]) -> str:
     """What is wrong with what a command has written, or ""."""
+    if "schema" in result:  # the study writes it, when it has read the rest
+        return f"says schema = {result['schema']!r}; leave that out"
     if "loss" not in result:
         return 'has no "loss"'
-    for name in ("loss", "tokens", "flops", "steps", "seconds"):
-        value = result.get(name, 1.0)
-        if name == "loss" and (value is None or value != value):  # it diverged
+    for name in ("loss", *COUNTS, "seconds", "tokens_per_second", "bits_per_byte"):
+        value = result.get(name, 1)
+        if has_diverged(value) if name == "loss" else value is None and name in OPTIONAL:
             continue
         if isinstance(value, bool) or not isinstance(value, int | float):
             return f"says {name} = {value!r}, which is no number"
-        if value < 0 or (value == 0 and name != "seconds"):
-            return f"says {name} = {value!r}, and a {name if name == 'loss' else 'count'} is positive"
-    counts = result.get("params", {})
-    if not isinstance(counts, dict):
-        return f"says params = {counts!r}, not a table; leave it out, or give each count as spec.json's network has it"
+        if not 0 <= value < LARGEST_NUMBER or (value == 0 and name not in ("seconds", "tokens_per_second")):
+            kind = "count" if name in (*COUNTS, "seconds", "tokens_per_second") else name
+            return f"says {name} = {str(value)[:30]}, and a {kind} is positive and finite"
+        if name == "steps" and value != int(value):
+            return f"says steps = {value!r}, and steps are whole"
+    for name in ("params", "loss_on"):
+        if not isinstance(result.get(name, {}), dict):
+            return f"says {name} = {result[name]!r}, not a table; leave it out, or write one of numbers by name"
+        for key, value in result.get(name, {}).items():
+            is_number = not isinstance(value, bool) and isinstance(value, int | float)
+            if not is_number or not 0 <= value < LARGEST_NUMBER or (value == 0 and key == "matrices_and_head"):
+                return f"says {name}.{key} = {str(value)[:30]!r}, which is no positive number"
     unit = result.get("loss_unit", "nats_per_token")
-    if unit not in list(LossUnit):
-        return f"says loss_unit = {unit!r}; there are {', '.join(LossUnit)}"
+    if unit not in LOSS_UNITS:
+        return f"says loss_unit = {unit!r}; there are {', '.join(LOSS_UNITS)}"
     return ""
+
+
+def has_diverged(loss: Any) -> bool:
+    """Whether a loss, as a trainer writes it, is none: null or not finite."""
+    return loss is None or (isinstance(loss, float) and not math.isfinite(loss))
 
 
 def complete(folder: Path, spec: RunSpec, attempt: int) -> str:
     """Complete a result.json that a command of somebody's own has written; why it cannot be, or "" where it was.
 
     Needed is ``loss``, in nats per token unless ``loss_unit`` says otherwise; null or a number that is not finite says
-    that the run diverged. Everything else is taken from the spec unless the command has written it.
+    that the run diverged. Everything else is taken from the spec unless the command has written it, and the time from
+    when its process was noted to when it wrote the result.
     """
     try:
         result = read_object(folder / RESULT, "write one object")
@@ -174,27 +197,35 @@ def complete(folder: Path, spec: RunSpec, attempt: int) -> str:
         return "it ended without a result.json"
     except UsageError:
         return "its result.json holds no JSON object"
-    if not is_bare(result, own=True):
-        return "" if result["schema"] == RESULT_SCHEMA else f"its result.json says schema = {result['schema']!r}"
     if fault := _fault(result):
         return f"its result.json {fault}"
-    loss = result["loss"]
-    finite = loss is not None and math.isfinite(loss)
-    planned = planned_facts(spec)
+    loss, planned = result["loss"], planned_facts(spec)
+    diverged = has_diverged(loss)
+    seconds, ended = _clocks(folder)
+    seconds = result.get("seconds", seconds)
     table = {
         **planned,
         "loss_unit": "nats_per_token",
-        "seconds": 0.0,
-        "tokens_per_second": None,
+        "seconds": seconds,
+        "tokens_per_second": result.get("tokens", planned["tokens"]) / seconds if seconds else None,
+        "finished_at": ended,
         "corpus_digest": spec.corpus_digest,
         **result,
         "schema": RESULT_SCHEMA,
         "run_id": spec.run_id,
-        "state": "done" if finite else "diverged",
+        "state": "diverged" if diverged else "done",
         "attempt": attempt,
         "spec_digest": spec.digest(),
         "params": {**planned["params"], **result.get("params", {})},
-        "loss": loss if finite else None,
+        "loss": None if diverged else loss,
     }
     write_atomic(folder / RESULT, json.dumps(table, indent=2) + "\n")
     return ""
+
+
+def _clocks(folder: Path) -> tuple[float, str]:
+    """Seconds from the start of the newest attempt to its result, and when that was, by the files' own clock."""
+    ended = (folder / RESULT).stat().st_mtime
+    note = folder / NOTE
+    began = note.stat().st_mtime if note.exists() else ended
+    return round(max(0.0, ended - began), 3), datetime.fromtimestamp(ended, UTC).isoformat(timespec="seconds")

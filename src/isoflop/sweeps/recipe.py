@@ -13,7 +13,7 @@ import math
 import statistics
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from isoflop.accounting.params import count_params
 from isoflop.accounting.shapes import Shape, architecture, usual_shape
@@ -21,6 +21,7 @@ from isoflop.errors import UnknownName, UsageError
 
 SMALLEST_WIDTH, LARGEST_WIDTH = 8, 16_384
 """Far past what a CPU trains: Llama 3 405B is 16,384 wide."""
+Schedule = Literal["wsd", "cosine", "linear", "constant"]
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,7 @@ class Recipe:
     aspect: int | None = None
     warmup_divisor: int = 20
     shortest_warmup: int = 10
-    schedule: Literal["wsd", "cosine", "linear", "constant"] = "wsd"
+    schedule: Schedule = "wsd"
     floor: float = 0.0
     horizon: int | None = None
     ema: float = 0.0
@@ -228,6 +229,12 @@ LLAMA_STEP_LAW = Recipe(
 RECIPES = {recipe.name: recipe for recipe in (SMALL_BYTES, LLAMA_STEP_LAW)}
 RULES = ("batch", "learning_rate", "embedding_learning_rate")
 FIXED = ("name", "measured_minima")
+POSITIVE = ("clip_norm", "epsilon", "seed_noise")
+BELOW_ONE = ("beta1", "beta2", "ema")
+FROM_ZERO = ("weight_decay", "longest_warmup", "shortest_warmup")
+LARGEST_COUNT = 2**31
+STEEPEST, LARGEST_COEFFICIENT = 5.0, 1e9
+"""Of a rule: far past any that was published, and no width or length overflows by it."""
 
 
 def recipe(name: str, change: Mapping[str, Any] | None = None) -> Recipe:
@@ -254,23 +261,57 @@ def recipe(name: str, change: Mapping[str, Any] | None = None) -> Recipe:
 
 
 def _as(usual: Any, key: str, value: Any) -> Any:
-    """The value of a changed field, of the kind that its usual value has."""
+    """The value of a changed field, of the kind that its usual value has, and one that can be trained by."""
     if key in RULES:
         return _rule(key, value)
-    if key == "ladder" and isinstance(value, list):
-        return tuple(value)
+    if key == "ladder":
+        return _ladder(value)
     wanted = (int, float) if isinstance(usual, float) or key == "seed_noise" else int if usual is None else type(usual)
     if isinstance(value, bool) or not isinstance(value, wanted):
         raise UsageError(f"the recipe's {key} is changed to {value!r}; give what its usual value is like: {usual!r}.")
+    if allowed := _fault(key, value):
+        raise UsageError(f"the recipe's {key} is changed to {value!r}; give {allowed}.")
     return value
 
 
+def _fault(key: str, value: Any) -> str:
+    """What a value of the right kind would have to be and is not, or ""."""
+    if key == "schedule":
+        return "" if value in get_args(Schedule) else f"one of {', '.join(get_args(Schedule))}"
+    if isinstance(value, str):
+        return ""
+    if key in BELOW_ONE:
+        return "" if 0 <= value < 1 else "a number from 0 to below 1"
+    if key == "floor":
+        return "" if 0 <= value <= 1 else "a share from 0 to 1"
+    if key == "decay_fraction":
+        return "" if 0 < value <= 1 else "a share above 0, at most 1"
+    if key in POSITIVE:
+        return "" if 0 < value < math.inf else "a positive number"
+    if key in FROM_ZERO:
+        return "" if 0 <= value < LARGEST_COUNT else "a number from 0 up"
+    return "" if 1 <= value < LARGEST_COUNT else "a whole number from 1 up"
+
+
+def _ladder(value: Any) -> tuple[int, ...]:
+    rungs = value if isinstance(value, list) else []
+    even = all(isinstance(w, int) and SMALLEST_WIDTH <= w <= LARGEST_WIDTH and w % 2 == 0 for w in rungs)
+    if not rungs or not even or rungs != sorted(set(rungs)):
+        raise UsageError(
+            f"the recipe's ladder is changed to {value!r}; give even widths from {SMALLEST_WIDTH} to "
+            f"{LARGEST_WIDTH:,}, each wider than the one before."
+        )
+    return tuple(rungs)
+
+
 def _rule(key: str, value: Any) -> Rule:
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return Rule(float(value))
-    if isinstance(value, dict) and "coefficient" in value and set(value) <= {f.name for f in fields(Rule)}:
-        return Rule(**value)
+    table = value if isinstance(value, dict) else {"coefficient": value}
+    numbers = all(isinstance(one, int | float) and not isinstance(one, bool) for one in table.values())
+    if numbers and "coefficient" in table and set(table) <= {f.name for f in fields(Rule)}:
+        powers = (power for name, power in table.items() if name != "coefficient")
+        if 0 < table["coefficient"] < LARGEST_COEFFICIENT and all(abs(power) <= STEEPEST for power in powers):
+            return Rule(**{name: float(one) for name, one in table.items()})
     raise UsageError(
-        f"the recipe's {key} is changed to {value!r}; give a number, or a table such as "
-        "{coefficient = 0.192, width = -1}."
+        f"the recipe's {key} is changed to {value!r}; give a positive number below 1e9, or a table such as "
+        f"{{coefficient = 0.192, width = -1}} with powers from {-STEEPEST:g} to {STEEPEST:g}."
     )

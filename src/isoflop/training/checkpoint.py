@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from isoflop.errors import UsageError
 
 CHECKPOINT = "checkpoint.safetensors"
 WEIGHTS = "weights.safetensors"
+Read = Callable[[str, int, int], Tensor]
 
 
 @dataclass
@@ -37,8 +39,12 @@ def encode(tensors: dict[str, Tensor], progress: Progress, spec_digest: str) -> 
     return safetensors.numpy.save(arrays, metadata={name: str(fact) for name, fact in facts.items()})
 
 
-def restore(path: Path, tensors: dict[str, Tensor], spec_digest: str) -> Progress:
-    """Fill ``tensors`` from a checkpoint and say how far it got; UsageError when it is another spec's."""
+def restore(path: Path, spec_digest: str, fill: Callable[[Read], None]) -> Progress:
+    """Have ``fill`` take what it needs from a checkpoint, and say how far it got; UsageError when it is another spec's.
+
+    ``fill`` is given a function that reads the numbers from one to another of a tensor by name, so that a rank which
+    holds a part of the weights reads no more than that.
+    """
     with safetensors.safe_open(path, framework="numpy") as file:
         facts = file.metadata()
         if facts["spec_digest"] != spec_digest:
@@ -46,8 +52,7 @@ def restore(path: Path, tensors: dict[str, Tensor], spec_digest: str) -> Progres
                 f"{path} was written by a run of spec {facts['spec_digest']}, and spec.json beside it is "
                 f"{spec_digest}: delete the checkpoint to start anew."
             )
-        for name, tensor in tensors.items():
-            tensor.copy_(torch.from_numpy(file.get_tensor(name)))
+        fill(lambda name, start, end: torch.from_numpy(file.get_slice(name)[start:end]))
     return Progress(
         step=int(facts["step"]),
         seconds=float(facts["seconds"]),

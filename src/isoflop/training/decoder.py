@@ -21,20 +21,38 @@ Turn = tuple[Tensor, Tensor]
 
 def loss(weights: Named, shape: Shape, inputs: Tensor, targets: Tensor) -> Tensor:
     """Mean cross-entropy in nats per token of ``inputs`` (windows, context) against ``targets``."""
-    logits = forward(weights, shape, inputs)
+    return cross_entropy(forward(weights, shape, inputs), targets)
+
+
+def cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
     return F.cross_entropy(logits.flatten(0, 1).float(), targets.flatten())
 
 
 def forward(weights: Named, shape: Shape, inputs: Tensor) -> Tensor:
     """The logits, (windows, context, vocab); ``weights`` go by the names of ``model.layout``."""
-    x = F.embedding(inputs, weights["tokens"])
-    turn = None if learned_positions(shape) else _turn(inputs.shape[1], shape.head_width, x.device)
-    if turn is None:
-        x = x + weights["positions"]
+    x, turn = embedded(weights, shape, inputs)
     for i in range(shape.layers):
-        block = {name.removeprefix(f"blocks.{i}."): w for name, w in weights.items() if name.startswith(f"blocks.{i}.")}
-        x = x + _attention(_norm(x, shape, block, "attention_norm"), shape, block, turn)
-        x = x + _mlp(_norm(x, shape, block, "mlp_norm"), block)
+        named = {name.removeprefix(f"blocks.{i}."): w for name, w in weights.items() if name.startswith(f"blocks.{i}.")}
+        x = block(x, shape, named, turn)
+    return logits(weights, shape, x)
+
+
+def embedded(weights: Named, shape: Shape, inputs: Tensor) -> tuple[Tensor, Turn | None]:
+    """What the first block is given, and the rotary angles where positions are rotary."""
+    x = F.embedding(inputs, weights["tokens"])
+    if learned_positions(shape):
+        return x + weights["positions"], None
+    return x, _turn(inputs.shape[1], shape.head_width, x.device)
+
+
+def block(x: Tensor, shape: Shape, weights: Named, turn: Turn | None) -> Tensor:
+    """One block; its weights go by the last part of their names."""
+    x = x + _attention(_norm(x, shape, weights, "attention_norm"), shape, weights, turn)
+    return x + _mlp(_norm(x, shape, weights, "mlp_norm"), weights)
+
+
+def logits(weights: Named, shape: Shape, x: Tensor) -> Tensor:
+    """What comes of the last block's output."""
     x = _norm(x, shape, weights, "last_norm")
     return x @ (weights["tokens"].t() if shape.shares_head else weights["head"])
 

@@ -15,11 +15,10 @@ _SIDES = {"cpu": 512, "cuda": 8192}
 _SECONDS = 0.1
 
 
-def device_of(spec: RunSpec) -> torch.device:
-    """The device that the spec asks for, set up; UsageError where it is not there or bad at the asked precision.
+def device_of(spec: RunSpec, local_rank: int | None = None) -> torch.device:
+    """The device that the spec asks for, set up; UsageError where it is not there.
 
-    bfloat16 is refused where its matrix products, timed here, are no faster than float32's: processors without
-    instructions for it emulate them, five to ten times slower, whatever a library claims.
+    The ranks of a node take its CUDA devices in turn.
     """
     if spec.device == "cuda" and not torch.cuda.is_available():
         raise UsageError(
@@ -30,16 +29,22 @@ def device_of(spec: RunSpec) -> torch.device:
     if device.type == "cpu":
         torch.set_num_threads(1)
         torch.set_flush_denormal(True)  # moments of rare bytes decay into denormals, slow on many processors
-    else:
-        torch.set_float32_matmul_precision("high")  # TF32 where precision is float32: ten bits in products
-    if spec.precision == "bfloat16":
-        gain = matrix_rate(device, torch.bfloat16) / matrix_rate(device, torch.float32)
-        if gain < 1.0:
-            raise UsageError(
-                f"bfloat16 is {gain:.2g} times as fast as float32 in matrix products on this {device.type}: set "
-                'precision = "float32" under [trainer].'
-            )
-    return device
+        return device
+    torch.set_float32_matmul_precision("high")  # TF32 where precision is float32: ten bits in products
+    return device if local_rank is None else torch.device("cuda", local_rank)
+
+
+def check_precision(spec: RunSpec, device: torch.device) -> None:
+    """UsageError for bfloat16 where its matrix products, timed here, are no faster than float32's: processors without
+    instructions for it emulate them, five to ten times slower, whatever a library claims."""
+    if spec.precision != "bfloat16":
+        return
+    gain = matrix_rate(device, torch.bfloat16) / matrix_rate(device, torch.float32)
+    if gain < 1.0:
+        raise UsageError(
+            f"bfloat16 is {gain:.2g} times as fast as float32 in matrix products on this {device.type}: set "
+            'precision = "float32" under [trainer].'
+        )
 
 
 def matrix_rate(device: torch.device, kind: torch.dtype) -> float:

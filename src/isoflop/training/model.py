@@ -7,6 +7,7 @@ that the norm of the gradient, clipping and AdamW are one operation each instead
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -114,14 +115,23 @@ def initial_weights(shape: Shape, seed: int) -> Tensor:
     that write into the residual stream a further 1/sqrt(2 layers), GPT-2's rule again. The head is zero; an embedding
     that is the head too has GPT-2's 0.02. Norms begin at one, biases at zero.
     """
-    flat = torch.zeros(count_params(shape).total)
+    flat = torch.empty(count_params(shape).total)
+    views = named_views(flat, shape)
+    for name, weight in initial_by_name(shape, seed):
+        views[name].copy_(weight)
+    return flat
+
+
+def initial_by_name(shape: Shape, seed: int) -> Iterator[tuple[str, Tensor]]:
+    """The weights at step 0 one after the other, for who cannot hold them all; one generator serves all in turn."""
     generator = torch.Generator().manual_seed(seed)
-    for name, weight in named_views(flat, shape).items():
+    for name, size in layout(shape).items():
+        weight = torch.zeros(size)
         if name.endswith("norm"):
             weight.fill_(1.0)
         elif name != "head" and not name.endswith("bias"):
             weight.normal_(0.0, _initial_deviation(name, shape), generator=generator)
-    return flat
+        yield name, weight
 
 
 def _initial_deviation(name: str, shape: Shape) -> float:

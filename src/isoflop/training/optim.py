@@ -7,6 +7,9 @@ from torch import Tensor
 
 from isoflop.training.spec import OptimiserSpec
 
+Group = list[list[Tensor]]
+"""Weights, gradients, first and second moments, as many tensors of each."""
+
 
 class AdamW:
     """AdamW (Loshchilov & Hutter, arXiv 1711.05101) with the gradient's norm clipped, on flat buffers.
@@ -26,20 +29,17 @@ class AdamW:
         self.second_moment = torch.zeros_like(weights)
         buffers = (weights, gradient, self.first_moment, self.second_moment)
         ends = [0, embedding, embedding + vectors, weights.numel()]
-        rates = (spec.embedding_learning_rate, spec.learning_rate, spec.learning_rate)
-        decays = (spec.weight_decay, 0.0, spec.weight_decay)
         self._groups = [
             ([[buffer[start:end]] for buffer in buffers], rate, decay)
-            for start, end, rate, decay in zip(ends, ends[1:], rates, decays, strict=False)
+            for start, end, (rate, decay) in zip(ends, ends[1:], rates_and_decays(spec), strict=False)
             if end > start
         ]
 
     def update(self, step: int, factor: float) -> None:
         """Make step ``step`` (from 0) with both learning rates times ``factor``; scales the gradient in place."""
         self._clip()
-        count = [torch.tensor(float(step + 1), device=self.gradient.device)]
         for group, rate, decay in self._groups:
-            self._adamw(group, count, rate * factor, decay)
+            adamw(self.spec, group, step, rate * factor, decay)
 
     def _clip(self) -> None:
         norm = torch.linalg.vector_norm(self.gradient)
@@ -50,10 +50,21 @@ class AdamW:
         else:  # without waiting for the device to say how large it is
             self.gradient.mul_((self.spec.clip_norm / norm).clamp(max=1.0))
 
-    def _adamw(self, group: list[list[Tensor]], count: list[Tensor], learning_rate: float, decay: float) -> None:
-        spec = self.spec
-        weights, gradient, first, second = group
-        torch._fused_adamw_(
-            weights, gradient, first, second, [], count, amsgrad=False, maximize=False,
-            lr=learning_rate, beta1=spec.beta1, beta2=spec.beta2, weight_decay=decay, eps=spec.epsilon,
-        )  # fmt: skip
+
+def rates_and_decays(spec: OptimiserSpec) -> tuple[tuple[float, float], ...]:
+    """Learning rate and weight decay of embeddings, vectors and matrices."""
+    return (
+        (spec.embedding_learning_rate, spec.weight_decay),
+        (spec.learning_rate, 0.0),
+        (spec.learning_rate, spec.weight_decay),
+    )
+
+
+def adamw(spec: OptimiserSpec, group: Group, step: int, learning_rate: float, decay: float) -> None:
+    """Step ``step`` (from 0) for a group of tensors: weights, gradients, first and second moments."""
+    weights, gradients, first, second = group
+    count = [torch.tensor(float(step + 1), device=weights[0].device)] * len(weights)
+    torch._fused_adamw_(
+        weights, gradients, first, second, [], count, amsgrad=False, maximize=False,
+        lr=learning_rate, beta1=spec.beta1, beta2=spec.beta2, weight_decay=decay, eps=spec.epsilon,
+    )  # fmt: skip

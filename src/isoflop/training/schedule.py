@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from typing import get_args
 
-from isoflop.training.spec import OptimiserSpec
+from isoflop.errors import UnknownName
+from isoflop.training.spec import OptimiserSpec, Schedule
 
 
 def factor(step: int, optimiser: OptimiserSpec, steps: int) -> float:
@@ -30,10 +32,14 @@ def _falling(step: int, optimiser: OptimiserSpec, last: int) -> float:
     """What is left of the peak, warmup apart."""
     if optimiser.schedule == "constant":
         return 1.0
+    done = (step + 1 - optimiser.warmup_steps) / max(last + 1 - optimiser.warmup_steps, 1)
+    done = min(max(done, 0.0), 1.0)
     if optimiser.schedule == "wsd":
         above = min(1.0, (last - step) / max(optimiser.decay_steps, 1))
+    elif optimiser.schedule == "linear":
+        above = 1.0 - done
+    elif optimiser.schedule == "cosine":
+        above = 0.5 * (1.0 + math.cos(math.pi * done))
     else:
-        done = (step + 1 - optimiser.warmup_steps) / max(last + 1 - optimiser.warmup_steps, 1)
-        done = min(max(done, 0.0), 1.0)
-        above = 1.0 - done if optimiser.schedule == "linear" else 0.5 * (1.0 + math.cos(math.pi * done))
+        raise UnknownName.among("schedule", optimiser.schedule, get_args(Schedule))
     return optimiser.floor + (1.0 - optimiser.floor) * above

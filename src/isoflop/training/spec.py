@@ -167,7 +167,7 @@ def branch_file(step: int) -> str:
 
 def read_spec(folder: Path) -> RunSpec:
     """Read ``spec.json`` of a run's folder; UsageError where it is torn or not a spec."""
-    path, remedy = folder / "spec.json", "delete it, and the same command writes it again"
+    path, remedy = folder / "spec.json", "delete it, and isoflop sweep init (or quickstart) writes it again"
     table = read_object(path, remedy)
     if table.get("schema") != SCHEMA:
         raise UsageError(f"{path} says schema {table.get('schema')!r}; this isoflop reads {SCHEMA!r}.")

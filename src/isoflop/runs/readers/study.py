@@ -23,10 +23,12 @@ RECORDED = (
 
 
 def read_study(folder: Path) -> RawTable:
-    """One row for each run that has a result or has failed, by budget, width and seed; rows are counted from 1.
+    """One row for each run that has a result, has failed or was cancelled, by budget, width and seed; rows are counted
+    from 1.
 
-    A run that failed has no loss, and its state says how; one without result and failure is still to come: it is no
-    row. N is the count of matrices and head, the weights that cost FLOPs; the other counts stand beside it.
+    A run without a result has no loss, its state says why, and its tokens and FLOPs are those that were planned; one
+    that is still to come is no row. N is the count of matrices and head, the weights that cost FLOPs; the other counts
+    stand beside it.
     """
     if not (folder / "runs").is_dir():
         raise TableError(f"{folder} is a folder without runs/, so it is no study; give a study or a table of runs.")
@@ -43,7 +45,7 @@ def read_study(folder: Path) -> RawTable:
 
 
 def _has_ended(run: Path) -> bool:
-    return (run / "result.json").exists() or (run / "failure.json").exists()
+    return any((run / name).exists() for name in ("result.json", "failure.json", "cancelled.json"))
 
 
 def _measured(folder: Path) -> dict[str, float]:
@@ -64,10 +66,10 @@ def _measured(folder: Path) -> dict[str, float]:
 
 def _row(run: Path, measured: Mapping[str, float]) -> dict[str, Any]:
     """One run as a row: facts first, clocks last."""
-    spec = read_object(run / "spec.json", "delete it, and the same command writes it again")
+    spec = read_object(run / "spec.json", "delete it, and isoflop sweep init (or quickstart) writes it again")
     ended = run / "result.json"
     if not ended.exists():
-        return _row_of(run, spec, _failed(run, spec), measured)
+        return _row_of(run, spec, _unfinished(run, spec), measured)
     result = read_object(ended, "delete it, and the same command trains this run again")
     if "schema" not in result:
         raise TableError(f"{ended} is as its trainer wrote it; isoflop sweep run {run.parent.parent} completes it.")
@@ -77,11 +79,15 @@ def _row(run: Path, measured: Mapping[str, float]) -> dict[str, Any]:
     return _row_of(run, spec, result, measured)
 
 
-def _failed(run: Path, spec: Mapping[str, Any]) -> dict[str, Any]:
-    """A run that failed, with what it was to cost and without a loss."""
-    failure = read_object(run / "failure.json", "delete it, and the same command tries this run again")
-    facts = {"run_id": spec.get("run_id"), "state": failure.get("state", "failed"), "reason": failure.get("reason")}
-    return {**failure.get("planned", {}), **facts, "loss": None, "loss_unit": ""}
+def _unfinished(run: Path, spec: Mapping[str, Any]) -> dict[str, Any]:
+    """A run that was cancelled or failed, with what it was to cost and without a loss. The word of somebody who
+    cancelled it stands before an earlier failure, as its state does."""
+    is_cancelled = (run / "cancelled.json").exists()
+    ended = run / ("cancelled.json" if is_cancelled else "failure.json")
+    word = read_object(ended, "delete it, and the same command tries this run again")
+    state = "cancelled" if is_cancelled else word.get("state", "failed")
+    facts = {"run_id": spec.get("run_id"), "state": state, "reason": word.get("reason")}
+    return {**word.get("planned", {}), **facts, "loss": None, "loss_unit": ""}
 
 
 def _row_of(
@@ -122,7 +128,7 @@ def _further(spec: Mapping[str, Any], result: Mapping[str, Any]) -> dict[str, An
         "corpus": Path(spec.get("corpus", "")).name,
         "bits_per_byte": result.get("bits_per_byte"),
         "unique_tokens": unique,
-        "epochs": result["tokens"] / unique if unique else None,
+        "epochs": result["tokens"] / unique if isinstance(unique, int | float) and unique > 0 else None,
         "schedule": spec["optimiser"].get("schedule", "wsd"),
         "branch_of": spec.get("branch", {}).get("trunk", ""),
         "loss_on": json.dumps(result["loss_on"]) if result.get("loss_on") else "",

@@ -78,7 +78,7 @@ def read_corpus(folder: Path) -> Corpus:
     try:
         table = read_object(folder / "corpus.json", REBUILD)
     except FileNotFoundError:
-        raise UsageError(f"there is no corpus in {folder} (no corpus.json); build one with build_corpus.") from None
+        raise UsageError(f"there is no corpus in {folder} (no corpus.json); isoflop sweep init builds it.") from None
     if table.get("schema") != SCHEMA:
         raise UsageError(f"{folder}/corpus.json says schema {table.get('schema')!r}; this isoflop reads {SCHEMA!r}.")
     facts = {fact.name: table.get(fact.name, fact.default) for fact in fields(Corpus) if fact.name != "folder"}

@@ -44,6 +44,7 @@ class LocalExecutor:
     supervisor that was killed is ended before another is started in its folder.
 
     >>> import sys, tempfile
+    >>> from pathlib import Path
     >>> job = Job("hello", 1, (sys.executable, "-c", "print('hello')"), Path(tempfile.mkdtemp()))
     >>> with LocalExecutor(workers=1) as executor:
     ...     executor.submit(job)

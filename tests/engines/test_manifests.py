@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import jsonschema
@@ -429,3 +430,20 @@ def test_who_watches_a_lost_pod_is_free_once_it_is_cancelled(tmp_path: Path) -> 
         time.sleep(0.2)
         assert executor.status(job).status is Status.RUNNING
         assert wait_until_final(executor, job, 10).status is Status.CANCELLED
+
+
+def test_the_trainers_own_runs_come_out_as_on_one_machine(
+    cluster: Cluster, undisturbed: Path, studies: ModuleType, tmp_path: Path
+) -> None:
+    """isoflop's own trainer, twelve runs in two pods, which are killed and replaced."""
+    pytest.importorskip("torch", reason="the trainer needs torch (pip install isoflop[train])")
+    tables = TABLES.format(mount=tmp_path, python=sys.executable).replace("poll", "runs_per_task = 6\npoll")
+    study = studies.put_study(undisturbed, tmp_path / "played", tables)
+    watching = studies.client("sweep", "run", study, seconds_a_step=0.02)
+    studies.wait_for(lambda: len(list(study.glob("runs/*/metrics.jsonl"))) >= 2)
+    cluster.kill_pods()
+    cluster.launch_again()
+    stdout, stderr = watching.communicate(timeout=240)
+    assert watching.returncode == 0, stdout + stderr
+    assert studies.outcome(study) == studies.outcome(undisturbed)
+    assert sum("restart_of" in row for rows in studies.attempts(study).values() for row in rows) >= 1

@@ -12,12 +12,13 @@ from pathlib import Path
 import pytest
 
 from isoflop.cli.main import run
-from isoflop.executors import SlurmSettings
+from isoflop.executors import KubernetesSettings, SkyPilotSettings, SlurmSettings
 from isoflop.executors.ray import RaySettings
 from isoflop.study import PLACEHOLDERS, CorpusPlan, ExecutorPlan, RunPlan, State, StudyPlan, TrainerPlan
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "sweeps.md").read_text(encoding="utf-8")
+ENGINES = {"slurm", "ray", "kubernetes", "skypilot"}
 
 
 def first_cells(head: str, page: str = PAGE) -> list[str]:
@@ -48,7 +49,7 @@ def test_tables_name_every_key() -> None:
     top = {name.strip("[]") for name in first_cells("key")}
     named = {"corpora.NAME": "corpora"}
     assert {named.get(name, name) for name in top} == {
-        "schema", "corpus", "grid", "slurm", "ray", *(one.name for one in fields(StudyPlan))
+        "schema", "corpus", "grid", *ENGINES, *(one.name for one in fields(StudyPlan))
     }  # fmt: skip
     for head, plan in (("`[[runs]]`", RunPlan), ("`[trainer]`", TrainerPlan)):
         assert first_cells(head) == [one.name for one in fields(plan)] or set(first_cells(head)) == {
@@ -59,11 +60,17 @@ def test_tables_name_every_key() -> None:
 
 @pytest.mark.parametrize(
     ("page", "head", "settings"),
-    [("slurm", "`[executor]`", ExecutorPlan), ("slurm", "`[slurm]`", SlurmSettings), ("ray", "`[ray]`", RaySettings)],
+    [
+        ("slurm", "`[executor]`", ExecutorPlan),
+        ("slurm", "`[slurm]`", SlurmSettings),
+        ("ray", "`[ray]`", RaySettings),
+        ("kubernetes", "`[kubernetes]`", KubernetesSettings),
+        ("kubernetes", "`[skypilot]`", SkyPilotSettings),
+    ],
 )
 def test_tables_name_every_key_of_an_engine(page: str, head: str, settings: type) -> None:
     text = (ROOT / "docs" / f"{page}.md").read_text(encoding="utf-8")
-    assert set(first_cells(head, text)) == {one.name for one in fields(settings)} - {"slurm", "ray"}
+    assert set(first_cells(head, text)) == {one.name for one in fields(settings)} - ENGINES
 
 
 def test_placeholders_and_states_are_those_of_the_code() -> None:

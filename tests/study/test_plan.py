@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from isoflop.errors import UsageError
-from isoflop.executors import SlurmSettings
+from isoflop.executors import KubernetesSettings, SlurmSettings
 from isoflop.executors.ray import RaySettings
 from isoflop.hardware import Cluster, accelerator
 from isoflop.study import (
@@ -53,6 +53,7 @@ def test_a_plan_is_read_back_as_it_was_written(tmp_path: Path) -> None:
         change={"batch": {"coefficient": 256.0, "tokens": 0.1}, "schedule": "cosine"},
         corpora=(CorpusPlan("code"), CorpusPlan("prose", "/some/text", "byte")),
         trainer=TrainerPlan(command=("echo", "{params}"), timeout_hours=2.5),
+        executor=ExecutorPlan("kubernetes", kubernetes=KubernetesSettings("i", node_selector={"a.b/c": "d", "n": 1})),
     )
     (tmp_path / "study.toml").write_text(plan_to_toml(plan))
     assert read_plan(tmp_path / "study.toml") == plan

@@ -10,6 +10,7 @@ import typer
 from isoflop import study as studies
 from isoflop.cli import study_text as text
 from isoflop.cli.arguments import cores
+from isoflop.cli.output import say
 from isoflop.cli.progress import watch as watch_runs
 from isoflop.cli.sweep_look import Folder, Json, say_standing, status, watch
 from isoflop.errors import RunsFailed, UsageError
@@ -52,7 +53,7 @@ def run(
     workers: Workers = None,
     only: Annotated[list[str] | None, typer.Option(help="Only this run; may be given again.")] = None,
     fail_fast: Annotated[bool, typer.Option("--fail-fast", help="Stop all at the first run that fails.")] = False,
-    executor: Annotated[str | None, typer.Option(help="local, slurm or ray, else as study.toml says.")] = None,
+    executor: Annotated[str | None, typer.Option(help="Another than study.toml says, as local or slurm.")] = None,
     detach: Annotated[bool, typer.Option("--detach", help="Leave the runs with the engine and come back.")] = False,
     json: Json = False,
 ) -> None:
@@ -66,7 +67,7 @@ def run(
     try:
         with (
             watch_runs(count) as progress,
-            studies.executor_for(plan.executor, found.folder, count, executor or "") as place,
+            studies.executor_for(plan.executor, found.folder, count, executor or "", tell=say) as place,
         ):
             studies.run_study(found, place, runs=chosen, on_progress=progress, trainer=trainer, manner=manner)
     except RunsFailed:  # the others are there

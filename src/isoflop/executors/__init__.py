@@ -2,31 +2,36 @@
 
 from isoflop.executors._batch import open_batches
 from isoflop.executors._engine import Engine, EngineExecutor, Manners, Phase, Unreachable, Word
-from isoflop.executors._executor import ATTEMPT, Cause, Executor, Job, JobReport, Status
+from isoflop.executors._executor import ATTEMPT, PYTHON, Cause, Executor, Job, JobReport, Status
 from isoflop.executors._orphan import NOTE, birth, end_orphan, works_in
 from isoflop.executors._process import GRACE_SECONDS
 from isoflop.executors.local import LocalExecutor
+from isoflop.executors.manifests import KubernetesSettings, SkyPilotSettings, manifests_executor
 from isoflop.executors.slurm import SlurmSettings, slurm_executor
 
 __all__ = [
     "ATTEMPT",
     "GRACE_SECONDS",
     "NOTE",
+    "PYTHON",
     "Cause",
     "Engine",
     "EngineExecutor",
     "Executor",
     "Job",
     "JobReport",
+    "KubernetesSettings",
     "LocalExecutor",
     "Manners",
     "Phase",
+    "SkyPilotSettings",
     "SlurmSettings",
     "Status",
     "Unreachable",
     "Word",
     "birth",
     "end_orphan",
+    "manifests_executor",
     "open_batches",
     "slurm_executor",
     "works_in",

@@ -30,7 +30,7 @@ from typing import Any
 
 from isoflop.attempts import STOPPED_CODE
 from isoflop.errors import UsageError
-from isoflop.executors._executor import Job
+from isoflop.executors._executor import Cause, Job
 from isoflop.files import read_object, write_atomic
 
 SCHEMA = "isoflop.batch/1"
@@ -44,13 +44,15 @@ _MARK = re.compile(r"(\d+)(?:\.(\d+))?\.(started|ended|cancel|settled)")
 
 @dataclass(frozen=True)
 class Ended:
-    """How one start of a job ended. ``exit_code`` is None where the command could not be started."""
+    """How one start of a job ended. ``exit_code`` is None where the command could not be started, or, with a ``cause``,
+    was not because what the job waits for had failed."""
 
     exit_code: int | None
     stderr_tail: str = ""
     said: str = ""
     """The signal that asked the node to stop, if any did."""
     cancelled: bool = False
+    cause: Cause | None = None
 
     @property
     def is_final(self) -> bool:
@@ -136,7 +138,8 @@ class Batch:
             table = read_object(self._mark(f"{job}.{start}.ended"), "remove it")
         except FileNotFoundError:
             return None
-        return Ended(table["exit_code"], table["stderr_tail"], table["said"], table["cancelled"])
+        cause = table.get("cause") and Cause(table["cause"])
+        return Ended(table["exit_code"], table["stderr_tail"], table["said"], table["cancelled"], cause)
 
     def started(self, job: int, start: int) -> dict[str, Any]:
         """What was put down when the job began: attempt, host and process; {} where a kill cut it short."""

@@ -49,6 +49,10 @@ class Engine(Protocol):
     def name(self) -> str: ...
 
     @property
+    def only_writes(self) -> bool:
+        """Whether somebody else launches what it writes down: it cannot be asked, nor told that a task waits."""
+
+    @property
     def requeue(self) -> Sequence[str]:
         """The command by which a node has its task started again; variables of its environment in it."""
 
@@ -90,6 +94,7 @@ AS_USUAL = Manners()
 class Unreachable:
     """The engine of jobs whose engine cannot be asked: what their nodes have put down is all that is known."""
 
+    only_writes = False
     requeue = ()
     tasks_at_most = 1
 
@@ -185,14 +190,17 @@ class EngineExecutor(Closing):
     def flush(self) -> None:
         """Hand over what was gathered: one batch for all jobs that wait for the same others."""
         gathered, self._gathered = self._gathered, {}
-        groups: dict[tuple[tuple[str, int], ...], list[Job]] = {}
-        for job in gathered.values():
-            groups.setdefault(job.after, []).append(job)
-        awaited = {key for job in gathered.values() for key in job.after}
+        jobs = list(gathered.values())
+        awaited = {key for job in jobs for key in job.after}
+        groups: dict[tuple[tuple[str, int], ...], list[list[Job]]] = {}
+        for chain in _chains(jobs) if self._engine.only_writes else [[job] for job in jobs]:
+            own = {job.key for job in chain}
+            groups.setdefault(tuple(key for job in chain for key in job.after if key not in own), []).append(chain)
         # Those that wait for nothing first: what the others wait for is then known to the engine.
-        for after, jobs in sorted(groups.items(), key=lambda group: len(group[0])):
-            alone = [[job] for job in jobs if job.key in awaited]
-            tasks = alone + _chunks([job for job in jobs if job.key not in awaited], self._manners.runs_per_task)
+        for after, chains in sorted(groups.items(), key=lambda group: len(group[0])):
+            alone = [chain for chain in chains if chain[0].key in awaited]
+            short = [chain[0] for chain in chains if chain[0].key not in awaited]
+            tasks = alone + _chunks(short, self._manners.runs_per_task)
             for start in range(0, len(tasks), self._engine.tasks_at_most):
                 self._hand_over(tasks[start : start + self._engine.tasks_at_most], after)
 
@@ -220,8 +228,11 @@ class EngineExecutor(Closing):
         for number, job in enumerate(batch.jobs):
             self._places[job.key] = batch, number
             self._reports[job.key] = JobReport(Status.QUEUED)
-            if marks.get(number, JobMarks()).is_settled:
+            mark = marks.get(number, JobMarks())
+            if mark.is_settled:
                 self._settled.add(job.key)
+            if mark.is_cancelled and self._engine.only_writes:  # an earlier client has waited for it
+                self._unheard_since[job.key] = -float("inf")
 
     def _hand_over(self, tasks: Sequence[Sequence[Job]], after: Sequence[tuple[str, int]]) -> None:
         jobs = [job for task in tasks for job in task]
@@ -259,6 +270,11 @@ class EngineExecutor(Closing):
         key = batch.jobs[number].key
         if marks.is_cancelled and not marks.starts:  # a node that comes to it finds the word, and does nothing
             return JobReport(Status.CANCELLED)
+        if word is None and marks.is_cancelled and self._engine.only_writes:
+            # Its pod may be lost; should it live, its attempt is not the newest when the run is begun again.
+            unheard = time.monotonic() - self._unheard_since.setdefault(key, time.monotonic())
+            if ended is not None or unheard >= self._manners.patience_seconds:
+                return JobReport(Status.CANCELLED)
         if word is None:
             return JobReport(Status.RUNNING) if marks.starts and ended is None else self._reports[key]
         if word.cause is Cause.NEVER_STARTS:
@@ -284,6 +300,8 @@ def _report_of(ended: Ended, word: Word | None) -> JobReport:
     """A job's report from its own mark; the engine may know why it was killed."""
     if ended.cancelled:
         return JobReport(Status.CANCELLED, ended.exit_code, ended.stderr_tail)
+    if ended.cause is not None:
+        return JobReport(Status.FAILED, cause=ended.cause, reason=ended.stderr_tail)
     if ended.exit_code == 0:
         return JobReport(Status.DONE, 0, ended.stderr_tail)
     cause, reason = None, ""
@@ -296,3 +314,17 @@ def _report_of(ended: Ended, word: Word | None) -> JobReport:
 
 def _chunks(jobs: Sequence[Job], most: int) -> list[list[Job]]:
     return [list(jobs[start : start + most]) for start in range(0, len(jobs), most)]
+
+
+def _chains(jobs: Sequence[Job]) -> list[list[Job]]:
+    """Each job that waits for none of the others, with those behind it that wait for it."""
+    by_key = {job.key: job for job in jobs}
+
+    def awaited(job: Job) -> list[Job]:
+        before = next((by_key[key] for key in job.after if key in by_key), None)
+        return [] if before is None else [*awaited(before), before]
+
+    chains: dict[tuple[str, int], list[Job]] = {}
+    for job in sorted(jobs, key=lambda job: len(awaited(job))):
+        chains.setdefault([*awaited(job), job][0].key, []).append(job)
+    return list(chains.values())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -14,6 +15,9 @@ STDERR = "stderr.log"
 ATTEMPT = "@attempt@"
 """In a command, stands for the number of the attempt that is being started: an engine that requeues a job starts its
 command again, under a new number."""
+
+PYTHON = "@python@"
+"""In a command, stands for the Python of whoever starts it: that of a container is not the client's."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +45,7 @@ class Job:
         >>> Job("a", 1, ("train", "--attempt=@attempt@"), Path()).words(2)
         ('train', '--attempt=2')
         """
-        return tuple(word.replace(ATTEMPT, str(attempt)) for word in self.command)
+        return tuple(word.replace(ATTEMPT, str(attempt)).replace(PYTHON, sys.executable) for word in self.command)
 
 
 class Status(StrEnum):
@@ -101,7 +105,7 @@ class Executor(Protocol):
 
     @property
     def name(self) -> str:
-        """What people call it: local, slurm, ray."""
+        """What people call it: local, slurm, ray, kubernetes."""
 
     @property
     def parent_pid(self) -> int | None:

@@ -20,7 +20,7 @@ from types import FrameType
 
 from isoflop.attempts import ATTEMPTS, STOPPED_CODE, claim_attempt, newest_attempt
 from isoflop.executors._batch import BATCH, Batch, Ended, JobMarks
-from isoflop.executors._executor import Job
+from isoflop.executors._executor import Cause, Job
 from isoflop.executors._orphan import end_orphan
 from isoflop.executors._process import GRACE_SECONDS, size_of_stderr, start, tail_of_stderr
 
@@ -51,26 +51,32 @@ class Node:
 
     def work(self, task: int) -> int:
         """Do the jobs of the task; the exit code."""
-        codes = []
-        for job in self._batch.tasks[task]:
+        ends: dict[tuple[str, int], Ended] = {}
+        for number in self._batch.tasks[task]:
             if self.said:
                 return STOPPED_CODE
-            codes.append(self._work_on(job))
+            job = self._batch.jobs[number]
+            awaited = [ends[key] for key in job.after if key in ends]
+            if all(ended.is_final for ended in awaited):  # else a later start goes on with what it waits for
+                ends[job.key] = self._work_on(number, all(ended.exit_code == 0 for ended in awaited))
+        codes = [ended.exit_code for ended in ends.values()]
         if self.said and STOPPED_CODE in codes:
             return STOPPED_CODE
-        return 0 if not any(codes) else 1
+        return 1 if any(code != 0 for code in codes) else 0
 
-    def _work_on(self, number: int) -> int | None:
-        """See that one job has ended; its exit code."""
+    def _work_on(self, number: int, may_begin: bool) -> Ended:
+        """See that one job has ended; how. One that may not begin has waited for another that failed."""
         marks = self._batch.marks().get(number, JobMarks())
         if marks.has_ended:
             before = self._batch.ended(number, marks.starts)
             if before is not None and before.is_final:
-                return before.exit_code
+                return before
         this = self._batch.claim_start(number)
         job, attempt = self._batch.jobs[number], self._attempt(number, this)
         if self._batch.is_cancelled(number):
             ended = Ended(None, cancelled=True)
+        elif not may_begin:
+            ended = Ended(None, "what it waits for has failed", cause=Cause.NEVER_STARTS)
         elif not attempt:
             newest = newest_attempt(job.folder)
             ended = Ended(STOPPED_CODE, f"attempt {job.attempt} at {job.id} is superseded by attempt {newest}.")
@@ -78,7 +84,7 @@ class Node:
             self._batch.note_started(number, this, attempt)
             ended = self._run(number, job, attempt)
         self._batch.note_ended(number, this, ended)
-        return ended.exit_code
+        return ended
 
     def _attempt(self, number: int, this: int) -> int:
         """The attempt that this start is: the job's own, or a new one after a requeue, whose number fences off what may

@@ -50,6 +50,7 @@ class Ray:
     """A Ray cluster, as an ``Engine``. UsageError where there is none, or Ray is not installed."""
 
     name = "ray"
+    only_writes = False
     requeue = ()
     tasks_at_most = 10_000
 

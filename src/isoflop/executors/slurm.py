@@ -83,6 +83,7 @@ class Slurm:
     """The Slurm whose commands are on the PATH, as an ``Engine``. UsageError where there is none."""
 
     name = "slurm"
+    only_writes = False
 
     def __init__(self, settings: SlurmSettings) -> None:
         if shutil.which("sbatch") is None:

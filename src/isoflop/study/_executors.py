@@ -1,8 +1,9 @@
-"""Which executor a study's runs go to, as its study.toml says: this machine, Slurm or Ray."""
+"""Which executor a study's runs go to, as its study.toml says: this machine, Slurm, Ray, or by manifests
+that somebody launches."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -10,18 +11,28 @@ from typing import Any
 from isoflop.errors import UnknownName, UsageError
 from isoflop.executors import (
     EngineExecutor,
+    KubernetesSettings,
     LocalExecutor,
     Manners,
+    SkyPilotSettings,
     SlurmSettings,
     Unreachable,
+    manifests_executor,
     open_batches,
     slurm_executor,
 )
 from isoflop.executors.ray import RaySettings, ray_executor
 from isoflop.study._tables import settings, table_in
 
-LOCAL, SLURM, RAY = "local", "slurm", "ray"
-KINDS = (LOCAL, SLURM, RAY)
+LOCAL, SLURM, RAY, KUBERNETES, SKYPILOT = "local", "slurm", "ray", "kubernetes", "skypilot"
+ENGINES: Mapping[str, type[Any]] = {
+    SLURM: SlurmSettings,
+    RAY: RaySettings,
+    KUBERNETES: KubernetesSettings,
+    SKYPILOT: SkyPilotSettings,
+}
+"""Each with the table of study.toml that has its name."""
+KINDS = (LOCAL, *ENGINES)
 
 
 @dataclass(frozen=True)
@@ -43,14 +54,15 @@ class ExecutorPlan:
     patience_seconds: float = 90.0
     slurm: SlurmSettings = field(default_factory=SlurmSettings)
     ray: RaySettings = field(default_factory=RaySettings)
+    kubernetes: KubernetesSettings = field(default_factory=KubernetesSettings)
+    skypilot: SkyPilotSettings = field(default_factory=SkyPilotSettings)
 
 
 def read_executor(table: Mapping[str, Any], where: str) -> ExecutorPlan:
-    """``[executor]``, ``[slurm]`` and ``[ray]`` of a study.toml; UsageError where one of them cannot be read."""
+    """``[executor]`` and the engines' tables of a study.toml; UsageError where one of them cannot be read."""
     own = dict(table_in(table, "executor", where))
     engines = {
-        SLURM: settings(SlurmSettings, table_in(table, SLURM, where), f"{where}, [slurm]"),
-        RAY: settings(RaySettings, table_in(table, RAY, where), f"{where}, [ray]"),
+        name: settings(kind, table_in(table, name, where), f"{where}, [{name}]") for name, kind in ENGINES.items()
     }
     for key in engines:
         if key in own:
@@ -70,9 +82,16 @@ def known_kind(kind: str) -> str:
 
 
 def executor_for(
-    plan: ExecutorPlan, folder: Path, workers: int, kind: str = "", *, observes: bool = False
+    plan: ExecutorPlan,
+    folder: Path,
+    workers: int,
+    kind: str = "",
+    *,
+    observes: bool = False,
+    tell: Callable[[str], None] = lambda text: None,
 ) -> LocalExecutor | EngineExecutor:
-    """The executor of a plan for the study in ``folder``, or that of another ``kind``."""
+    """The executor of a plan for the study in ``folder``, or that of another ``kind``; ``tell`` is told what is to be
+    launched by hand."""
     kind = known_kind(kind or plan.kind)
     if not observes:
         _refuse_two(plan, folder, kind)
@@ -86,13 +105,17 @@ def executor_for(
         return ray_executor(
             folder / RAY, replace(plan.ray, cpus=max(plan.ray.cpus, float(spread))), manners, observes=observes
         )
+    if kind in (KUBERNETES, SKYPILOT):
+        form = getattr(plan, kind)
+        form = replace(form, cpus=max(form.cpus, spread)) if spread > 1 else form
+        return manifests_executor(folder / kind, form, manners, observes=observes, tell=tell)
     return LocalExecutor(max(1, workers // spread))
 
 
 def observer(plan: ExecutorPlan, folder: Path, besides: str = "") -> EngineExecutor | None:
     """An executor that only looks at what an earlier client submitted, to another kind than ``besides``; None where
     nothing was. An engine that cannot be reached leaves what its nodes have put down."""
-    for kind in (SLURM, RAY):
+    for kind in ENGINES:
         if kind != besides and (folder / kind).is_dir() and open_batches(folder / kind):
             try:
                 found = executor_for(plan, folder, 1, kind, observes=True)

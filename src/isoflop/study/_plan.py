@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
@@ -11,7 +12,7 @@ from typing import Any
 
 from isoflop.errors import UnknownName, UsageError
 from isoflop.quantities import Quantity, read_flops, read_params, read_tokens
-from isoflop.study._executors import RAY, SLURM, ExecutorPlan, read_executor
+from isoflop.study._executors import ENGINES, ExecutorPlan, read_executor
 from isoflop.study._tables import refuse_unknown, table_in, unusual
 from isoflop.sweeps.design import WIDTHS_PER_BUDGET, isoflop_grid
 from isoflop.sweeps.recipe import Recipe, recipe
@@ -142,8 +143,8 @@ def plan_to_toml(plan: StudyPlan) -> str:
         text += f"\n[{head}]\n" + _lines({"source": corpus.source, "unit": corpus.unit, **column})
     if plan.trainer != TrainerPlan():
         text += "\n[trainer]\n" + _lines(unusual(plan.trainer))
-    own = {key: value for key, value in unusual(plan.executor).items() if key not in (SLURM, RAY)}
-    for name, facts in (("executor", own), (SLURM, unusual(plan.executor.slurm)), (RAY, unusual(plan.executor.ray))):
+    own = {key: value for key, value in unusual(plan.executor).items() if key not in ENGINES}
+    for name, facts in (("executor", own), *((name, unusual(getattr(plan.executor, name))) for name in ENGINES)):
         if facts:
             text += f"\n[{name}]\n" + _lines(facts)
     return text + "".join(f"\n[[runs]]\n{_lines(unusual(run))}" for run in plan.runs)
@@ -155,12 +156,16 @@ def _lines(table: Mapping[str, Any]) -> str:
 
 def _value(value: Any) -> str:
     if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{key} = {_value(one)}" for key, one in value.items()) + "}"
+        return "{" + ", ".join(f"{_key(key)} = {_value(one)}" for key, one in value.items()) + "}"
     return json.dumps(value, ensure_ascii=False)
 
 
+def _key(key: str) -> str:
+    return key if re.fullmatch(r"[A-Za-z0-9_-]+", key) else json.dumps(key, ensure_ascii=False)
+
+
 def _plan(table: dict[str, Any], path: Path) -> StudyPlan:
-    known = {"schema", "corpus", "grid", SLURM, RAY, *(f.name for f in fields(StudyPlan))}
+    known = {"schema", "corpus", "grid", *ENGINES, *(f.name for f in fields(StudyPlan))}
     refuse_unknown(table, known, f"{path}")
     for key in ("name", "recipe"):
         if not isinstance(table.get(key), str) or not table[key]:

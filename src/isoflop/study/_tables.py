@@ -64,17 +64,18 @@ def _value(value: Any, field: Field[Any], where: str) -> Any:
         if isinstance(value, list) and all(isinstance(one, str) and "\n" not in one for one in value):
             return tuple(value)
         raise UsageError(f"{where} is {value!r}; give a list of lines in quotes.")
-    return _by_name(value, "float" in str(field.type), where)
+    return _by_name(value, str(field.type), where)
 
 
-def _by_name(value: Any, in_numbers: bool, where: str) -> dict[str, Any]:
-    """A table of numbers, or of words, which a shell takes as variables."""
+def _by_name(value: Any, kind: str, where: str) -> dict[str, Any]:
+    """A table by names: of numbers, of words that a shell takes as variables, or else of labels, which are either."""
+    in_numbers, in_words = kind == "Mapping[str, float]", kind == "Mapping[str, str]"
     example = "{ a100 = 1 }" if in_numbers else '{ NAME = "value" }'
     if not isinstance(value, dict):
         raise UsageError(f"{where} is {value!r}; give a table, as in {example}.")
     for name, one in value.items():
         is_number = isinstance(one, int | float) and not isinstance(one, bool) and 0 <= one < 1e18
-        is_variable = isinstance(one, str) and name.isidentifier() and "\n" not in one
-        if not (is_number if in_numbers else is_variable):
+        is_word = isinstance(one, str) and "\n" not in one and (name.isidentifier() or not in_words)
+        if not ((is_number and not in_words) or (is_word and not in_numbers)):
             raise UsageError(f"{where} has {name} = {one!r}; write it as in {example}.")
     return {name: float(one) for name, one in value.items()} if in_numbers else value

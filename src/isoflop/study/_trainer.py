@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 import string
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,7 +15,7 @@ from isoflop.accounting.flops import flops_per_token
 from isoflop.accounting.params import count_params
 from isoflop.conventions import LossUnit
 from isoflop.errors import UnknownName, UsageError
-from isoflop.executors import ATTEMPT, NOTE
+from isoflop.executors import ATTEMPT, NOTE, PYTHON
 from isoflop.files import read_object, write_atomic
 from isoflop.study._executors import ExecutorPlan
 from isoflop.study._plan import TrainerPlan
@@ -41,7 +40,7 @@ class Trainer:
         return (*self.command, str(folder), "--attempt", ATTEMPT, *ending)
 
 
-BUILT_IN = Trainer((sys.executable, "-m", "isoflop.training"))
+BUILT_IN = Trainer((PYTHON, "-m", "isoflop.training"))
 """isoflop's own trainer."""
 
 
@@ -52,7 +51,7 @@ def trainer_of(plan: TrainerPlan, where: ExecutorPlan) -> Trainer:
     if where.processes == 1:
         return BUILT_IN
     spread = ("--processes", str(where.processes), *(["--shard"] if where.shard else []))
-    return Trainer((sys.executable, "-m", "isoflop.training.launch", *spread))
+    return Trainer((PYTHON, "-m", "isoflop.training.launch", *spread))
 
 
 def own_trainer(command: Sequence[str]) -> Trainer:

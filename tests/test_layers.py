@@ -36,6 +36,9 @@ CONFINED = {
     "pyarrow": {"runs", "training"},
     "tokenizers": {"training"},
     "datasets": {"training"},
+    "matplotlib": {"reports"},
+    "starlette": {"web"},
+    "uvicorn": {"web"},
     "pytest": {"testing"},
 }
 # Imports inside functions are for the command line, the package's door, and for extras at their edge.

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from isoflop.reports import StudyPage, write_report
-from isoflop.reports.palette import SCHEMES, colours
+from isoflop.reports.palette import SCHEMES, scheme_roles
 from isoflop.runs import Runs
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -94,7 +94,7 @@ def test_the_button_makes_the_csv_and_the_policy_lets_it(report: Path, runs: Run
 
 
 def test_a_reader_in_the_dark_gets_light_ink_on_the_figures(report: Path, tmp_path: Path) -> None:
-    muted = {scheme: rgb(colours([1.0])[scheme]["muted"]) for scheme in SCHEMES}
+    muted = {scheme: rgb(scheme_roles(scheme)["muted"]) for scheme in SCHEMES}
     for scheme, setting in (("dark", 0), ("light", 1)):
         dom, _ = browse(report, tmp_path / scheme, f"--blink-settings=preferredColorScheme={setting}")
         ticks = re.findall(r'class="xtick"><text[^>]*?fill: (rgb\([^)]*\))', dom)

@@ -11,7 +11,7 @@ import pytest
 from isoflop.fitting import Fit, Forecast, Outcome, fit
 from isoflop.reports import isoflop_svg
 from isoflop.reports.figures import forecast_figure, isoflop_figure, loss_figure, optimum_figure
-from isoflop.reports.palette import SCHEMES, colours
+from isoflop.reports.palette import SCHEMES, budget_roles, painted, scheme_roles
 from isoflop.runs import Runs
 
 
@@ -108,9 +108,11 @@ def contrast(one: str, other: str) -> float:
 
 @pytest.mark.parametrize("scheme", SCHEMES)
 def test_colours_can_be_told_from_the_paper(scheme: str) -> None:
-    roles = colours(np.geomspace(1e18, 1e21, 9).tolist())[scheme]
+    roles = scheme_roles(scheme)
     paper = roles["paper"]
     assert min(contrast(roles[name], paper) for name in ("ink", "muted", "ok", "caution", "refused", "forecast")) > 4.5
-    budgets = [contrast(roles[f"budget{k}"], paper) for k in range(9)]
+    budgets = [
+        contrast(painted(role, scheme, "color"), paper) for role in budget_roles(np.geomspace(1e18, 1e21, 9).tolist())
+    ]
     assert min(budgets) > 3
     assert budgets == sorted(budgets)  # more compute stands out more

@@ -85,7 +85,7 @@ def test_the_verdict_line_says_exponent_interval_evidence_and_cautions(elements:
 def test_every_id_is_used_once_and_every_figure_has_its_place(elements: Elements) -> None:
     ids = elements.ids()
     assert len(ids) == len(set(ids))
-    assert set(embedded(elements, "figures")["figures"]) <= set(ids)
+    assert set(embedded(elements, "figures")) <= set(ids)
 
 
 def test_every_figure_and_table_is_described_for_those_who_cannot_see_it(elements: Elements) -> None:
@@ -114,11 +114,11 @@ def test_the_csv_on_the_page_is_the_table(elements: Elements, runs: Runs) -> Non
 
 
 def test_colours_are_roles_that_both_schemes_know(elements: Elements) -> None:
-    found = embedded(elements, "figures")
-    roles = set(re.findall(r'"@(\w+)"', json.dumps(found["figures"])))
-    assert {"budget0", "budget2", "law", "band", "forecast"} <= roles
-    assert roles <= set(found["palette"]["light"])
-    assert set(found["palette"]["light"]) == set(found["palette"]["dark"])
+    found, palette = embedded(elements, "figures"), embedded(elements, "palette")
+    roles = set(re.findall(r'"@([\w.]+)"', json.dumps(found)))
+    assert {"ramp0.000", "ramp1.000", "law", "band", "forecast"} <= roles
+    assert {re.sub(r"^ramp[0-9.]+$", "ramp", role) for role in roles} <= set(palette["light"])
+    assert set(palette["light"]) == set(palette["dark"])
 
 
 def test_nothing_in_the_data_becomes_an_element(page: StudyPage) -> None:
@@ -136,7 +136,7 @@ def test_nothing_in_the_data_becomes_an_element(page: StudyPage) -> None:
     )
     elements = Elements(render(hostile))
     scripts = [attributes for tag, attributes in elements.tags if tag == "script"]
-    assert len(scripts) == 4
+    assert len(scripts) == 6
     assert elements.text().count("alert(") >= len(page.runs) + 4
     # plotly reads a little HTML in hover texts: there the brackets are entities.
     figures = json.dumps(embedded(elements, "figures"))
@@ -150,14 +150,14 @@ def test_a_refused_fit_is_a_page_that_says_why_and_draws_what_there_is(page: Stu
     refused = Elements(render(replace(page, frontier=one_side, counting=(), forecast=None, outcome=None)))
     assert "the fit was refused" in refused.text()
     assert one_side.verdict.notes[0].message in refused.text()
-    assert set(embedded(refused, "figures")["figures"]) == {"isoflop"}
+    assert set(embedded(refused, "figures")) == {"isoflop"}
 
 
 def test_a_refused_minimum_is_drawn_open_with_its_reason(page: StudyPage, sweep: Runs) -> None:
     edge = fit(sweep.where("budget < 1e12 or d_model >= 48"), "frontier", draws=100)
     (minimum,) = (found for found in edge.minima if not found.interior)
     elements = Elements(render(replace(page, frontier=edge, forecast=None, outcome=None)))
-    traces = embedded(elements, "figures")["figures"]["isoflop"]["data"]
+    traces = embedded(elements, "figures")["isoflop"]["data"]
     (diamond,) = (trace for trace in traces if trace.get("marker", {}).get("symbol") == "diamond-open")
     assert minimum.reason in diamond["hovertext"][0]
     assert f"refused: {minimum.reason}" in elements.text()

@@ -14,7 +14,7 @@ from typing import Any
 from plotly.offline import get_plotlyjs
 
 from isoflop.files import write_atomic
-from isoflop.reports.palette import colours, css_variables
+from isoflop.reports.palette import SCHEMES, css_variables, scheme_roles
 from isoflop.reports.prose import introduction, verdict_line
 from isoflop.reports.sections import Section, notes, sections
 from isoflop.reports.study_page import StudyPage
@@ -26,26 +26,28 @@ __all__ = ["StudyPage", "render", "write_report"]
 def render(page: StudyPage) -> str:
     """The page as HTML: about 5 MB, nearly all of it plotly's JavaScript.
 
-    The content security policy names the two scripts by their hashes, so that nothing in the data of a
+    The content security policy names the scripts by their hashes, so that nothing in the data of a
     run, a file name or a title could run even if its escaping failed, and no address may be asked.
     """
     found = sections(page)
-    palette = colours([minimum.flops for minimum in page.frontier.minima])
     drawn = {name: figure for section in found for name, figure in section.figures.items()}
-    plotly, script = (_with_unix_lines(text) for text in (get_plotlyjs(), _template("page.js")))
+    scripts = [_with_unix_lines(text) for text in (get_plotlyjs(), _template("draw.js"), _template("page.js"))]
+    plotly, draw, script = scripts
     return Template(_template("page.html")).substitute(
         title=escape(page.title),
-        css=Template(_template("page.css")).substitute({name: css_variables(roles) for name, roles in palette.items()}),
+        css=Template(_template("page.css")).substitute({name: css_variables(name) for name in SCHEMES}),
         status=page.frontier.verdict.status,
         verdict=typeset(verdict_line(page.frontier)),
         introduction=escape(introduction(page.frontier)),
         cautions=notes(page.frontier),
         contents=" ".join(f'<a href="#{section.id}">{escape(section.heading)}</a>' for section in found),
         sections="\n".join(_section(section) for section in found),
-        figures=_json({"figures": drawn, "palette": palette}),
+        figures=_json(drawn),
+        palette=_json({name: scheme_roles(name) for name in SCHEMES}),
         csv=_json(page.runs.to_csv()),
-        script_hashes=" ".join(_hash(text) for text in (plotly, script)),
+        script_hashes=" ".join(_hash(text) for text in scripts),
         plotly=plotly,
+        draw=draw,
         script=script,
     )
 

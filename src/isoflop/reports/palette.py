@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Literal
+from collections.abc import Sequence, Sized
+from typing import Any, Literal
 
 import numpy as np
 
@@ -47,25 +47,51 @@ _RAMP: dict[Scheme, tuple[str, ...]] = {
 }
 
 
-def colours(flops: Sequence[float]) -> dict[Scheme, dict[str, str]]:
-    """Role -> colour for each scheme; the budgets, in the order given, are ``budget0``, ``budget1``, ...
+def scheme_roles(scheme: Scheme) -> dict[str, Any]:
+    """Role -> colour of one scheme; "ramp" is a scale of colours, as plotly has them, from little compute to much."""
+    steps = _RAMP[scheme]
+    return {**_ROLES[scheme], "ramp": [[float(at), colour] for at, colour in zip(_even(steps), steps, strict=True)]}
 
-    >>> colours([1e18, 1e20])["light"]["budget0"]
-    '#2f9a86'
+
+def budget_roles(flops: Sequence[float]) -> list[str]:
+    """The role of each budget, in the order given: a place on the ramp, by ln C.
+
+    >>> budget_roles([1e18, 1e19, 1e20])
+    ['@ramp0.000', '@ramp0.500', '@ramp1.000']
     """
-    return {
-        scheme: _ROLES[scheme] | {f"budget{k}": _ramp(scheme, at) for k, at in enumerate(_positions(flops))}
-        for scheme in SCHEMES
-    }
+    return [f"@ramp{at:.3f}" for at in _positions(flops)]
 
 
-def css_variables(roles: dict[str, str]) -> str:
-    """The roles of one scheme as CSS custom properties.
+def painted_roles(names: Sequence[str], roles: Sequence[str], scheme: Scheme) -> dict[str, str]:
+    """Name -> colour."""
+    return {name: painted(role, scheme, "color") for name, role in zip(names, roles, strict=True)}
 
-    >>> css_variables({"ink": "#000", "paper": "#fff"})
-    '--ink: #000; --paper: #fff;'
+
+def painted(value: Any, scheme: Scheme, key: str = "") -> Any:
+    """A figure with colours for its roles. Only keys that name a colour are painted: a run may be called "@ink".
+
+    >>> painted({"text": "@ink", "line": {"color": "@ink"}}, "light")
+    {'text': '@ink', 'line': {'color': '#1d2129'}}
     """
-    return " ".join(f"--{role}: {colour};" for role, colour in roles.items())
+    if isinstance(value, dict):
+        return {name: painted(one, scheme, name) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [painted(one, scheme, key) for one in value]
+    is_role = isinstance(value, str) and value.startswith("@") and key.endswith(("color", "colorscale"))
+    if not is_role:
+        return value
+    if value.startswith("@ramp") and value != "@ramp":
+        return _ramp(scheme, float(value.removeprefix("@ramp")))
+    return scheme_roles(scheme)[value[1:]]
+
+
+def css_variables(scheme: Scheme, **more: str) -> str:
+    """The roles of a scheme, and ``more``, as CSS custom properties.
+
+    >>> css_variables("light").split("; ")[0]
+    '--paper: #fffefb'
+    """
+    return " ".join(f"--{role}: {colour};" for role, colour in {**_ROLES[scheme], **more}.items())
 
 
 def _positions(flops: Sequence[float]) -> list[float]:
@@ -76,5 +102,8 @@ def _positions(flops: Sequence[float]) -> list[float]:
 
 def _ramp(scheme: Scheme, at: float) -> str:
     anchors = np.array([[int(colour[k : k + 2], 16) for k in (1, 3, 5)] for colour in _RAMP[scheme]], float)
-    steps = np.linspace(0, 1, len(anchors))
-    return "#" + "".join(f"{round(np.interp(at, steps, anchors[:, k])):02x}" for k in range(3))
+    return "#" + "".join(f"{round(np.interp(at, _even(anchors), anchors[:, k])):02x}" for k in range(3))
+
+
+def _even(steps: Sized) -> Any:
+    return np.linspace(0, 1, len(steps))

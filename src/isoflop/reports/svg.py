@@ -12,7 +12,7 @@ from isoflop.fitting import Fit, Forecast, Minimum, Outcome
 from isoflop.quantities import format_flops
 from isoflop.reports.axes import count_label, linear_ticks, log_span, log_ticks, loss_title, params_title
 from isoflop.reports.figures import stragglers
-from isoflop.reports.palette import colours, css_variables
+from isoflop.reports.palette import SCHEMES, budget_roles, css_variables, painted_roles
 from isoflop.reports.prose import verdict_line
 
 WIDTH, HEIGHT = 760, 460
@@ -49,8 +49,10 @@ def isoflop_svg(fit: Fit, forecast: Forecast | None = None, outcome: Outcome | N
 
     ``fit`` is of approach 2. The text is a whole SVG element that follows the reader's colour scheme.
     """
-    palette = colours([found.flops for found in fit.minima])
-    style = STYLE.replace("LIGHT", css_variables(palette["light"])).replace("DARK", css_variables(palette["dark"]))
+    roles = budget_roles([found.flops for found in fit.minima])
+    names = [f"budget{rank}" for rank in range(len(roles))]
+    light, dark = (css_variables(one, **painted_roles(names, roles, one)) for one in SCHEMES)
+    style = STYLE.replace("LIGHT", light).replace("DARK", dark)
     frame = _frame(fit, forecast, outcome)
     marks = [_axes(fit, frame), *(_straggler(fit, row, frame) for row in stragglers(fit))]
     marks += [_profile(fit, rank, found, frame) for rank, found in enumerate(fit.minima)]

@@ -1,0 +1,20 @@
+"""The figures: each one function from plain data to a plain plotly dict.
+
+Nothing is computed here but laws and parabolas at the points of a drawing.
+"""
+
+from isoflop.reports.figures.counting import exponents_figure
+from isoflop.reports.figures.forecast import forecast_figure
+from isoflop.reports.figures.frontier import loss_figure, optimum_figure
+from isoflop.reports.figures.marks import Figure
+from isoflop.reports.figures.profiles import isoflop_figure, stragglers
+
+__all__ = [
+    "Figure",
+    "exponents_figure",
+    "forecast_figure",
+    "isoflop_figure",
+    "loss_figure",
+    "optimum_figure",
+    "stragglers",
+]

@@ -1,0 +1,82 @@
+"""Loss against N at each budget: approach 2 as it sees the runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from html import escape
+from typing import Any
+
+import numpy as np
+
+from isoflop.fitting import Fit, Forecast, Minimum, Outcome
+from isoflop.quantities import format_estimate, format_flops, format_si
+from isoflop.reports.axes import count_label, log_axis, log_span, loss_title, params_title
+from isoflop.reports.figures import marks
+from isoflop.reports.figures.marks import Figure, Trace
+from isoflop.reports.palette import budget_roles
+from isoflop.reports.prose import run_names
+from isoflop.reports.rounding import count_with_interval, loss_text
+from isoflop.runs import Runs
+
+
+def isoflop_figure(fit: Fit, forecast: Forecast | None, outcome: Outcome | None) -> Figure:
+    """Loss against N: runs, parabolas and minima, one colour and one symbol a budget; the forecast run a star."""
+    drawn = [*fit.runs.params, *([forecast.run_params] if forecast else [])]
+    data = [_runs(fit.runs, stragglers(fit), marks.marker("x-thin-open", "@muted", 8))]
+    roles = budget_roles([found.flops for found in fit.minima])
+    data += [trace for rank, found in enumerate(fit.minima) for trace in _profile(fit, rank, found, roles[rank])]
+    if forecast and outcome:
+        hover = f"forecast run {escape(outcome.run_id)}<br>N {format_si(forecast.run_params)}<br>"
+        star = marks.star([forecast.run_params], [outcome.loss], hover + f"loss {loss_text(outcome.loss)}")
+        data.append(star | marks.label(f"{format_flops(forecast.flops)}, forecast", "@forecast"))
+    x = log_axis(params_title(fit.runs.conventions), *log_span(drawn), count_label)
+    return {"data": data, "layout": {"xaxis": x, "yaxis": {"title": {"text": loss_title(fit.runs.conventions)}}}}
+
+
+def stragglers(fit: Fit) -> list[int]:
+    """The rows that belong to no profile: they are not in the fit, and they are not hidden."""
+    placed = {row for found in fit.minima for row in found.rows}
+    return [row for row in range(len(fit.runs)) if row not in placed]
+
+
+def _profile(fit: Fit, rank: int, found: Minimum, colour: str) -> list[Trace]:
+    symbol = marks.SYMBOLS[rank % len(marks.SYMBOLS)]
+    used, unused = list(found.used), [row for row in found.rows if row not in found.used]
+    traces = []
+    if any(found.parabola[1:]):
+        N = np.geomspace(fit.runs.params[used].min(), fit.runs.params[used].max(), marks.POINTS)
+        traces.append(marks.line(N, found.loss_at(N), colour, dash="solid" if found.interior else "dot"))
+    traces.append(_runs(fit.runs, used, marks.marker(symbol, colour, 8)))
+    traces.append(_runs(fit.runs, unused, marks.marker(f"{symbol}-open", colour, 8)))
+    return [*traces, _vertex(found, colour, fit.level)]
+
+
+def _runs(runs: Runs, rows: list[int], marker: Mapping[str, Any]) -> Trace:
+    names = run_names(runs)
+    hover = [
+        f"{escape(names[row])}<br>N {format_si(runs.params[row])}, D {format_si(runs.tokens[row])}, "
+        f"D/N {runs.tokens[row] / runs.params[row]:.3g}<br>loss {loss_text(runs.loss[row])}"
+        for row in rows
+    ]
+    return marks.points(runs.params[rows], runs.loss[rows], marker, hover)
+
+
+def _vertex(found: Minimum, colour: str, level: float) -> Trace:
+    """A diamond, filled where the minimum was bracketed, with its interval; its budget is written under it."""
+    marker = marks.marker("diamond" if found.interior else "diamond-open", colour, 11)
+    label = format_flops(found.flops) + ("" if found.interior else " (no minimum)")
+    bar = marks.error_bar([found.params_opt], [found.params_interval], colour)
+    vertex = marks.points([found.params_opt], [found.loss_min], marker, [_vertex_hover(found, level)])
+    return vertex | marks.label(label, colour) | {"error_x": bar}
+
+
+def _vertex_hover(found: Minimum, level: float) -> str:
+    if not found.interior:
+        return f"no minimum: {escape(found.reason)}"
+    lines = [
+        f"minimum at {format_flops(found.flops)} FLOPs",
+        f"N* {count_with_interval(found.params_opt, found.params_interval)}",
+        f"D* {count_with_interval(found.tokens_opt, found.tokens_interval)}",
+        f"loss {format_estimate(found.loss_min, found.loss_interval)}",
+    ]
+    return "<br>".join(lines + ([f"intervals: {level:.0%}"] if found.params_interval else []))

@@ -1,0 +1,33 @@
+"""The figures by name: what each shows, and how it is drawn from the evidence."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from isoflop.reports import figures
+from isoflop.reports.evidence import Evidence
+from isoflop.reports.figures import Figure
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A figure that can be asked for by name. ``draw`` raises DataError where the runs cannot carry it."""
+
+    title: str
+    says: str
+    draw: Callable[[Evidence], Figure]
+
+
+DRAWINGS: Mapping[str, Drawing] = {
+    "isoflop": Drawing(
+        "IsoFLOP profiles",
+        "loss against N at each budget, with parabolas and minima",
+        lambda e: figures.isoflop_figure(e.profiles, e.forecast, e.outcome),
+    ),
+    "exponents": Drawing(
+        "What N counts",
+        "the exponent a under each way of counting N",
+        lambda e: figures.exponents_figure(e.counting),
+    ),
+}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from isoflop.errors import DataError
 from isoflop.reports import figures
 from isoflop.reports.evidence import Evidence
 from isoflop.reports.figures import Figure
@@ -19,11 +20,25 @@ class Drawing:
     draw: Callable[[Evidence], Figure]
 
 
+def _forecast_close(evidence: Evidence) -> Figure:
+    if evidence.forecast is None:
+        raise DataError("no forecast was written down.")
+    return figures.forecast_figure(evidence.forecast, evidence.outcome, evidence.fitted.conventions)
+
+
 DRAWINGS: Mapping[str, Drawing] = {
     "isoflop": Drawing(
         "IsoFLOP profiles",
         "loss against N at each budget, with parabolas and minima",
         lambda e: figures.isoflop_figure(e.profiles, e.forecast, e.outcome),
+    ),
+    "loss": Drawing(
+        "Loss on the frontier",
+        "minima, law and band, and the forecast's interval",
+        lambda e: figures.loss_figure(e.profiles, e.forecast, e.outcome),
+    ),
+    "forecast-close": Drawing(
+        "A forecast close up", "the intervals that were written down, and what came out", _forecast_close
     ),
     "exponents": Drawing(
         "What N counts",

@@ -151,7 +151,7 @@ class Evidence:
     def approaches(self) -> Approaches:
         return Approaches(self.envelope, self.profiles, self.surface)
 
-    @property
+    @cached_property
     def leading(self) -> Fit:
         """The fit that the decision is taken from."""
         return self.approaches.leading

@@ -32,6 +32,23 @@ DRAWINGS: Mapping[str, Drawing] = {
         "loss against N at each budget, with parabolas and minima",
         lambda e: figures.isoflop_figure(e.profiles, e.forecast, e.outcome),
     ),
+    "contours": Drawing(
+        "Contours of the loss",
+        "L(N, D) with the runs, the frontier and the budget",
+        lambda e: figures.contours_figure(e.surface, target=e.target),
+    ),
+    "residuals-params": Drawing(
+        "Residuals against N", "what the surface leaves", lambda e: figures.residuals_figure(e.surface, "params")
+    ),
+    "residuals-tokens": Drawing(
+        "Residuals against D", "what the surface leaves", lambda e: figures.residuals_figure(e.surface, "tokens")
+    ),
+    "residuals-flops": Drawing(
+        "Residuals against C", "what the surface leaves", lambda e: figures.residuals_figure(e.surface, "flops")
+    ),
+    "residuals-quantiles": Drawing(
+        "Residuals against the normal", "quantiles of the residuals", lambda e: figures.quantiles_figure(e.surface)
+    ),
     "loss": Drawing(
         "Loss on the frontier",
         "minima, law and band, and the forecast's interval",

@@ -22,8 +22,8 @@ EDGE = 3.0
 """Half widths of an interval that are shown: what lies further stands at the edge as an arrow."""
 OFFSET = 0.16
 MOST_PAIRED, DRAWS_SHOWN = 5, 400
-SPREAD = 1.2
-"""Draws of a coefficient that span more than this factor are shown as logarithms."""
+IRREDUCIBLE = "E"
+"""A loss, in every family, and paired as one; other positive coefficients are paired as logarithms."""
 GAP = 0.025
 
 
@@ -76,8 +76,7 @@ def forest_figure(fit: Fit, profile: Sequence[Profile] = ()) -> Figure:
 def pairs_figure(fit: Fit) -> Figure:
     """The draws of at most five coefficients against one another, with the estimate marked.
 
-    Coefficients whose draws span a factor are shown by their natural logarithm. DataError without a law; a figure
-    without traces where there are no draws.
+    Amplitudes are shown by their natural logarithm. A figure without traces where there are no draws.
     """
     columns = _paired(fit)
     names = list(columns)
@@ -166,8 +165,7 @@ def _paired(fit: Fit) -> dict[str, tuple[FloatArray, float]]:
     columns = {}
     for coefficient in free[:MOST_PAIRED]:
         drawn, value = draws[coefficient.name], fit.law.coefficients[coefficient.name]
-        low, high = np.quantile(drawn, [0.05, 0.95])
-        if coefficient.logarithmic and high > SPREAD * low:
+        if coefficient.logarithmic and coefficient.name != IRREDUCIBLE:
             columns[f"ln {coefficient.name}"] = np.log(drawn), float(np.log(value))
         else:
             columns[coefficient.name] = np.asarray(drawn), float(value)

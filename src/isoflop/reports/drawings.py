@@ -20,6 +20,11 @@ class Drawing:
     draw: Callable[[Evidence], Figure]
 
 
+def _interval(evidence: Evidence) -> tuple[float, float] | None:
+    held = evidence.decision.intervals
+    return None if held is None else held.loss
+
+
 def _forecast_close(evidence: Evidence) -> Figure:
     if evidence.forecast is None:
         raise DataError("no forecast was written down.")
@@ -49,6 +54,17 @@ DRAWINGS: Mapping[str, Drawing] = {
     "residuals-quantiles": Drawing(
         "Residuals against the normal", "quantiles of the residuals", lambda e: figures.quantiles_figure(e.surface)
     ),
+    "fan": Drawing(
+        "Extrapolation",
+        "the loss on the frontier to the target, with backtests",
+        lambda e: figures.fan_figure(e.leading, e.target, e.seek("backtest")[0], _interval(e)),
+    ),
+    "coefficients": Drawing(
+        "Coefficients",
+        "intervals of bootstrap and profile likelihood side by side",
+        lambda e: figures.forest_figure(e.surface, tuple((e.seek("likelihood")[0] or {}).values())),
+    ),
+    "pairs": Drawing("Draws in pairs", "how coefficients move together", lambda e: figures.pairs_figure(e.surface)),
     "loss": Drawing(
         "Loss on the frontier",
         "minima, law and band, and the forecast's interval",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from html import escape
 from typing import Any
 
@@ -22,15 +22,20 @@ from isoflop.runs import Runs
 def isoflop_figure(fit: Fit, forecast: Forecast | None, outcome: Outcome | None) -> Figure:
     """Loss against N: runs, parabolas and minima, one colour and one symbol a budget; the forecast run a star."""
     drawn = [*fit.runs.params, *([forecast.run_params] if forecast else [])]
-    data = [_runs(fit.runs, stragglers(fit), marks.marker("x-thin-open", "@muted", 8))]
+    kept = set(marks.thinned(len(fit.runs)).tolist())
+    data = [_runs(fit.runs, [row for row in stragglers(fit) if row in kept], marks.marker("x-thin-open", "@muted", 8))]
     roles = budget_roles([found.flops for found in fit.minima])
-    data += [trace for rank, found in enumerate(fit.minima) for trace in _profile(fit, rank, found, roles[rank])]
+    data += [trace for rank, found in enumerate(fit.minima) for trace in _profile(fit, rank, found, roles[rank], kept)]
     if forecast and outcome:
         hover = f"forecast run {escape(outcome.run_id)}<br>N {format_si(forecast.run_params)}<br>"
         star = marks.star([forecast.run_params], [outcome.loss], hover + f"loss {loss_text(outcome.loss)}")
         data.append(star | marks.label(f"{format_flops(forecast.flops)}, forecast", "@forecast"))
     x = log_axis(params_title(fit.runs.conventions), *log_span(drawn), count_label)
-    return {"data": data, "layout": {"xaxis": x, "yaxis": {"title": {"text": loss_title(fit.runs.conventions)}}}}
+    y = {"title": {"text": loss_title(fit.runs.conventions)}}
+    return {
+        "data": data,
+        "layout": {"xaxis": x, "yaxis": y, "annotations": marks.sample_note(len(kept), len(fit.runs))},
+    }
 
 
 def stragglers(fit: Fit) -> list[int]:
@@ -39,15 +44,16 @@ def stragglers(fit: Fit) -> list[int]:
     return [row for row in range(len(fit.runs)) if row not in placed]
 
 
-def _profile(fit: Fit, rank: int, found: Minimum, colour: str) -> list[Trace]:
+def _profile(fit: Fit, rank: int, found: Minimum, colour: str, kept: Container[int]) -> list[Trace]:
     symbol = marks.SYMBOLS[rank % len(marks.SYMBOLS)]
     used, unused = list(found.used), [row for row in found.rows if row not in found.used]
     traces = []
     if any(found.parabola[1:]):
         N = np.geomspace(fit.runs.params[used].min(), fit.runs.params[used].max(), marks.POINTS)
         traces.append(marks.line(N, found.loss_at(N), colour, dash="solid" if found.interior else "dot"))
-    traces.append(_runs(fit.runs, used, marks.marker(symbol, colour, 8)))
-    traces.append(_runs(fit.runs, unused, marks.marker(f"{symbol}-open", colour, 8)))
+    shown, open_ones = ([row for row in rows if row in kept] for rows in (used, unused))
+    traces.append(_runs(fit.runs, shown, marks.marker(symbol, colour, 8)))
+    traces.append(_runs(fit.runs, open_ones, marks.marker(f"{symbol}-open", colour, 8)))
     return [*traces, _vertex(found, colour, fit.level)]
 
 

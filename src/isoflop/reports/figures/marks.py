@@ -155,9 +155,9 @@ def sample_note(drawn: int, count: int) -> list[dict[str, Any]]:
     """What a thinned figure says of itself; nothing where every row is drawn."""
     if drawn == count:
         return []
-    corner = {"xref": "paper", "yref": "paper", "x": 0.01, "y": 0.99, "xanchor": "left", "yanchor": "top"}
-    text = f"a sample of {drawn:,} of {count:,} runs"
-    return [{"text": text, "showarrow": False, "font": {"size": 11, "color": "@muted"}, **corner}]
+    corner = {"xref": "paper", "yref": "paper", "x": 0, "y": 1, "xanchor": "left", "yanchor": "bottom", "borderpad": 0}
+    text = f"{drawn:,} of {count:,} runs"
+    return [{"text": text, "showarrow": False, "font": {"size": 10, "color": "@muted"}, **corner}]
 
 
 def beyond(start: float, end: float) -> dict[str, Any]:

@@ -52,8 +52,8 @@ def coefficients(evidence: Evidence) -> Section:
     caption = (
         f"Each coefficient with its {fit.level:.0%} interval from the joint draws and by profile likelihood, in units "
         "of the interval; where the two differ, the runs bound the coefficient on one side only, or the draws have "
-        "tails. Open diamonds are published values of the same form, arrows those off the scale. Beside it, draws in pairs: "
-        "a coefficient that moves with another is not known alone."
+        "tails. Open diamonds are published values of the same form, arrows those off the scale. Beside it, draws in "
+        "pairs: a coefficient that moves with another is not known alone."
     )
     rooms = (
         Room("coefficients", "Coefficients with intervals by bootstrap and by profile.", kind="small"),

@@ -6,6 +6,7 @@ Nothing is computed here but laws and parabolas at the points of a drawing.
 from isoflop.reports.figures.approaches import approaches_figure
 from isoflop.reports.figures.coefficients import forest_figure, pairs_figure
 from isoflop.reports.figures.counting import exponents_figure
+from isoflop.reports.figures.curves import TrainingCurve, training_curves_figure
 from isoflop.reports.figures.envelope import envelope_figure
 from isoflop.reports.figures.extrapolation import fan_figure
 from isoflop.reports.figures.forecast import forecast_figure
@@ -18,6 +19,7 @@ from isoflop.reports.figures.surface import contours_figure
 
 __all__ = [
     "Figure",
+    "TrainingCurve",
     "approaches_figure",
     "contours_figure",
     "envelope_figure",
@@ -33,4 +35,5 @@ __all__ = [
     "residuals_figure",
     "specification_figure",
     "stragglers",
+    "training_curves_figure",
 ]

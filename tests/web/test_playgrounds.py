@@ -83,9 +83,8 @@ class TestEveryPlayground:
     def test_refuses_what_a_control_cannot_take_in_one_sentence(self, playground: Playground) -> None:
         bad: list[tuple[str, str | float]] = [("colour", "red")]
         for control in playground.controls:
-            wrong = (
-                ["nosuch", ""] if control.choices else ["abc", "", "nan", control.high * 2 + 1, 0.9 * control.low - 1]
-            )
+            beyond = (2 * control.high + 1, control.low - 0.1 * abs(control.low) - 1)
+            wrong = ("nosuch", "") if control.choices else ("abc", "", "nan", *beyond)
             bad += [(control.name, value) for value in wrong]
         for name, value in bad:
             with pytest.raises(UsageError, match=name) as refusal:
@@ -191,3 +190,30 @@ class TestApproach2:
         shift = -0.5 * (w @ odd / (w @ w)) / (square @ even / (square @ square))
         found = asked("approach2_bias", width=width, alpha=alpha, beta=beta)
         assert found.number("error of D* at 1e24 FLOPs") == pytest.approx(np.expm1(shift), abs=1e-7)
+
+
+class TestEmergence:
+    """Schaeffer et al. 2023, section 2: a token is right with p = exp(-(N/c)^-alpha), and k of them with p^k."""
+
+    def test_a_longer_answer_moves_the_leap_and_does_not_sharpen_it(self) -> None:
+        one, many = (asked("emergence", length=length, tests=100, alpha=0.5) for length in (1, 20))
+        width = "powers of ten between the two"
+        assert one.number(width) == pytest.approx(np.log10(np.log(100) / np.log(2)) / 0.5)
+        assert many.number(width) == pytest.approx(one.number(width))
+        half = "parameters at which half of them are"
+        assert many.number(half) / one.number(half) == pytest.approx(20 ** (1 / 0.5))
+
+    def test_a_larger_test_set_sees_it_earlier(self) -> None:
+        few, more = (asked("emergence", length=10, tests=tests) for tests in (100, 10_000))
+        first = "parameters at which one test in the set is solved"
+        assert few.number(first) / more.number(first) == pytest.approx(2 ** (1 / 0.35))
+
+    def test_scores_on_a_planted_set(self) -> None:
+        """The line is what simulated answers score, token by token."""
+        chosen = np.random.default_rng(1)
+        N, length = 10**10.5, 5
+        right = chosen.random((40_000, length)) < np.exp(-((N / 1e8) ** -0.35))
+        for metric, score in (("exact match", right.all(1).mean()), ("token edit distance", (~right).sum(1).mean())):
+            line = asked("emergence", length=length, metric=metric).figures["score"]["data"][0]
+            drawn = np.interp(np.log(N), np.log(line["x"]), line["y"])
+            assert drawn == pytest.approx(score, rel=0.03)

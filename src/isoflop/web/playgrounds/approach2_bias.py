@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from isoflop.fitting.bias import parabola_shift
-from isoflop.fitting.isoflop import power_law
+from isoflop.fitting.isoflop import pivot, power_law
 from isoflop.laws import Law, families
 from isoflop.planning.valley import valley
 from isoflop.quantities import format_flops
@@ -22,7 +22,7 @@ BUDGETS = np.geomspace(1e17, 1e21, 5)
 RUNS = 15
 FAR = 1e24
 FLOOR, AMPLITUDES = 1.69, (406.4, 410.7)
-"""E, A and B do not move the shift of a vertex: along a budget the loss is E + R (e^(alpha w)/alpha + e^(-beta w)/beta)."""
+"""E, A and B move no vertex: with w = ln(D/D*) the loss is E + R (e^(alpha w)/alpha + e^(-beta w)/beta)."""
 WIDTHS = np.geomspace(1.5, 32.0, 13)
 
 
@@ -75,18 +75,22 @@ def _shift(law: Law, flops: float, width: float, offset: float) -> float:
 def _plan(law: Law, width: float, offsets: FloatArray) -> Planned:
     drifts = np.ptp(offsets) > 0
     # The shift is the same at every budget where the grids are alike.
-    some = [_shift(law, C, width, offset) for C, offset in zip(BUDGETS, offsets, strict=True)][: None if drifts else 1]
+    different = zip(BUDGETS, offsets, strict=True) if drifts else [(BUDGETS[0], offsets[0])]
+    some = [_shift(law, C, width, offset) for C, offset in different]
     best = law.optimum(BUDGETS).tokens * np.exp(np.broadcast_to(some, BUDGETS.shape))
-    prefactor, exponent = power_law(BUDGETS, best)
-    return Planned(float(exponent), float(prefactor * FAR**exponent / law.optimum(FAR).tokens - 1))
+    at_pivot, exponent = power_law(BUDGETS, best)
+    there = at_pivot * (FAR / pivot(BUDGETS)) ** exponent
+    return Planned(float(exponent), float(there / law.optimum(FAR).tokens - 1))
 
 
 def _sentence(planned: Planned, true: float, width: float, wasted: float) -> str:
     corrupted = abs(planned.exponent - true) > 1e-6
-    exponent = f"the exponent b is {planned.exponent:.4f} in place of {true:.4f}" if corrupted else "the exponent is right"
+    exponent = (
+        f"the exponent b is {planned.exponent:.4f} in place of {true:.4f}" if corrupted else "the exponent is right"
+    )
     return (
         f"Without any noise, parabolas over {width:.3g} times either way put D* at {format_flops(FAR)} FLOPs off by "
-        f"{planned.error:+.2%}; {exponent}, and {wasted:.2g} of the compute is wasted."
+        f"{planned.error:+.2%}; {exponent}, and {wasted:.3%} of the compute is wasted."
     )
 
 
@@ -108,9 +112,14 @@ def _profile(law: Law, width: float, offset: float, shift: float) -> Figure:
         marks.line(fine, np.polyval(parabola, np.log(fine)), "@law"),
         marks.points(x, loss, marks.marker("circle", "@muted", 7), hover),
         marks.points([1.0], [true_loss], marks.marker("star", "@forecast", 13), ["the true minimum"]),
-        marks.points([vertex], [fitted_loss], marks.marker("diamond-open", "@law", 12), [f"the parabola's, {vertex:.3f} D*"]),
+        marks.points(
+            [vertex], [fitted_loss], marks.marker("diamond-open", "@law", 12), [f"the parabola's, {vertex:.3f} D*"]
+        ),
     ]
-    caption = "The profile at 1e19 FLOPs: true losses (dotted), runs, the parabola through them and its vertex (diamond); the true minimum is a star."
+    caption = (
+        "The profile at 1e19 FLOPs: true losses (dotted), runs, the parabola through them and its vertex (diamond); "
+        "the true minimum is a star."
+    )
     axis = log_axis("tokens D over the optimal D*", fine[0], fine[-1], lambda at: f"{at:g}")
     return drawing.figure(caption, data, axis, {"title": {"text": "loss (nats per token)"}})
 
@@ -140,7 +149,7 @@ PLAYGROUND = Playground(
         "every budget; off-centre grids add to it, and only drifting ones spoil the exponent.",
     ),
     controls=(
-        Control("width", "width of the grid: from 1/k to k times its centre, k", 4.0, low=1.5, high=32.0, log=True),
+        Control("width", "width of the grid: from 1/k to k times its centre, k", 8.0, low=1.5, high=32.0, log=True),
         Control("centre", "centre of the grid over the true D*", 1.0, low=0.2, high=5.0, log=True),
         Control("drift", "centre at the largest budget over that at the smallest", 1.0, low=0.2, high=5.0, log=True),
         Control("alpha", "alpha, exponent of loss in parameters", 0.34, low=0.05, high=0.8),

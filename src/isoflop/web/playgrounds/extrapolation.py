@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from isoflop.laws import Law
 from isoflop.quantities import format_si
 from isoflop.reports.axes import flops_axis
@@ -24,7 +22,9 @@ def answer(settings: Settings) -> Answer:
         objective=settings.choices["criterion"],
     )
     truth = drawing.law_at_its_point(TRUTH)
-    return Answer(_numbers(played, truth), _sentence(played), {"loss": _losses(played, truth), "error": _errors(played, truth)})
+    return Answer(
+        _numbers(played, truth), _sentence(played), {"loss": _losses(played, truth), "error": _errors(played, truth)}
+    )
 
 
 def _numbers(played: Played, truth: Law) -> tuple[Number, ...]:
@@ -48,10 +48,10 @@ def _sentence(played: Played) -> str:
     if played.error is None:
         reasons = "; ".join(note.message.rstrip(".") for note in played.fit.verdict.notes if note.code != "no_draws")
         return f"The fit is refused, so that nothing is foretold of {at}: {reasons}."
-    share = abs(played.error) / played.true_loss
+    share, side = abs(played.error) / played.true_loss, "above" if played.error > 0 else "below"
     return (
-        f"{played.used.sum()} runs of up to {format_si(played.params[played.used].max())} parameters foretell a loss of "
-        f"{played.predicted_loss:.3f} for {at}, {'above' if played.error > 0 else 'below'} the truth by "
+        f"{played.used.sum()} runs of up to {format_si(played.params[played.used].max())} parameters foretell a "
+        f"loss of {played.predicted_loss:.3f} for {at}, {side} the truth by "
         f"{abs(played.error):.4f}, or {share:.2%}."
     )
 
@@ -74,15 +74,18 @@ def _losses(played: Played, truth: Law) -> Figure:
         flops = 6 * played.params[rows] * played.tokens[rows]
         data.append(marks.points(flops, played.loss[rows], marker, hover))
     true = truth.optimum(C).loss
-    data += [marks.line(C, true, "@forecast", "dot"), drawing.words(C[30], true[30], "true frontier", "@forecast", "bottom left")]
+    data += [
+        marks.line(C, true, "@forecast", "dot"),
+        drawing.words(C[30], true[30], "true frontier", "@forecast", "bottom left"),
+    ]
     data.append(marks.points([target], [played.true_loss], marks.marker("star", "@forecast", 13), ["the truth"]))
     if law is not None and played.predicted_loss is not None:
         data += marks.solid_then_dashed(C, law.optimum(C).loss, largest)
         mark = marks.marker("diamond-open", "@law", 11)
         data.append(marks.points([target], [played.predicted_loss], mark, ["what the fit foretells"]))
     caption = (
-        "Loss against compute: runs that were fitted (filled) and that were not (open), the fitted frontier, dashed beyond "
-        "its runs, and the true one; at the target the fit's loss is a diamond and the truth a star."
+        "Loss against compute: runs that were fitted (filled) and that were not (open), the fitted frontier, dashed "
+        "beyond its runs, and the true one; at the target the fit's loss is a diamond and the truth a star."
     )
     y = {"title": {"text": "loss (nats per token)"}}
     return drawing.figure(caption, data, flops_axis(C[0], C[-1]), y, shapes=[drawing.shaded(largest, C[-1])])
@@ -97,7 +100,7 @@ def _errors(played: Played, truth: Law) -> Figure:
         error = law.predict(best.params, best.tokens) - best.loss
         data.append(marks.line(C, error, "@law"))
         data.append(marks.points([target], [played.error], marks.marker("diamond-open", "@law", 11), ["at the target"]))
-        data.append(drawing.words(target, played.error, f"{played.error:+.4f}", "@law", "middle left"))
+        data.append(drawing.words(target, played.error, f"{played.error:+.4f}", "@law", "top left"))
     caption = "Fitted less true loss at truly compute-optimal networks; what lies beyond the fitted runs is shaded."
     y = {"title": {"text": "error of the loss (nats per token)"}}
     return drawing.figure(caption, data, flops_axis(C[0], C[-1]), y, shapes=[drawing.shaded(largest, C[-1])])
@@ -108,15 +111,21 @@ PLAYGROUND = Playground(
     title="How badly can an extrapolation go?",
     paper="Weng 2026, Scaling Laws, Carefully, whose truth is Besiroglu et al. 2024, arXiv 2404.10102",
     sentences=(
-        "36 small networks are measured and a law is fitted to some of them: how wrong is the loss that it foretells "
-        "for a network a thousand times larger?",
+        "Thirty-six small networks are measured and a law is fitted to some of them: how wrong is the loss that it "
+        "foretells for a network a thousand times larger?",
         "Move which runs are fitted, to how many decimals losses are known, a smooth bias that all of them share, and "
         "how far away the target is.",
         "A rounding or a bias that nobody would see among the runs becomes tenths of a nat at the target, and the "
         "allocation exponent goes with it.",
     ),
     controls=(
-        Control("region", "runs that are fitted", "all", tuple(REGIONS), help="small: 1e8 to 1e9 parameters; medium: 7e8 to 1e10."),
+        Control(
+            "region",
+            "runs that are fitted",
+            "small",
+            tuple(REGIONS),
+            help="small: 1e8 to 1e9 parameters; medium: 7e8 to 1e10.",
+        ),
         Control("decimals", "decimals of a loss", float(MOST_DECIMALS), low=0, high=MOST_DECIMALS, step=1),
         Control("bias", "bias of the losses (thousandths of a nat)", 0.0, low=-200, high=200),
         Control("target", "parameters of the target", 1e15, low=1e11, high=1e15, log=True),

@@ -217,3 +217,93 @@ class TestEmergence:
             line = asked("emergence", length=length, metric=metric).figures["score"]["data"][0]
             drawn = np.interp(np.log(N), np.log(line["x"]), line["y"])
             assert drawn == pytest.approx(score, rel=0.03)
+
+
+class TestThreeAxes:
+    @pytest.mark.parametrize(
+        ("law", "params", "exponent"), [("besiroglu2024", 7.2249e10, 0.512612), ("hoffmann2022", 4.0361e10, 0.456497)]
+    )
+    def test_the_optimum_at_chinchillas_compute(self, law: str, params: float, exponent: float) -> None:
+        """T2 and T3 are at 5.76e23 FLOPs; 70B on 1.4T are 5.88e23."""
+        found = asked("three_axes", law=law, network="chinchilla-70b")
+        C = found.number("compute, 6 N D (FLOPs)")
+        there = params * (C / 5.76e23) ** exponent
+        assert found.number("compute-optimal parameters at its compute") == pytest.approx(there, rel=1e-3)
+
+    def test_losses_of_gopher_and_chinchilla(self) -> None:  # T5, of networks counted exactly
+        for network, loss in (("gopher-280b", 1.9996), ("chinchilla-70b", 1.9739)):
+            assert asked("three_axes", network=network).number("loss under the law") == pytest.approx(loss, abs=2e-4)
+
+    def test_the_compute_that_another_split_would_save(self) -> None:
+        found, law = asked("three_axes", network="gpt3-175b"), iso.law("besiroglu2024")
+        C, wasted = (
+            found.number("compute, 6 N D (FLOPs)"),
+            found.number("training compute that another split would save"),
+        )
+        assert float(law.optimum((1 - wasted) * C).loss) == pytest.approx(found.number("loss under the law"), rel=1e-9)
+
+    def test_names_do_not_stand_on_one_another(self) -> None:
+        for axes in ("N against C", "D against C", "D against N"):
+            figure = asked("three_axes", axes=axes, network="llama2-70b").figures["networks"]
+            named = [trace["text"][0] for trace in figure["data"] if trace["mode"] == "markers+text"]
+            assert "llama2-70b" in named
+            assert len(named) >= 12
+
+
+class TestLearningCurve:
+    def test_the_steepest_slope_in_closed_form(self) -> None:
+        """With u = (D/D_0)^beta the slope is beta u (L_0 - E)/((1 + u)(L_0 + E u)), greatest at sqrt(L_0/E)."""
+        guess, floor, exponent, entry = 10.4, 1.7, 0.35, 1e6
+        found = asked("learning_curve", guess=guess, floor=floor, exponent=exponent, entry=entry)
+        r, s = np.sqrt(guess), np.sqrt(floor)
+        assert found.number("steepest local exponent") == pytest.approx(exponent * (r - s) / (r + s), rel=1e-4)
+        steepest = entry * (r / s) ** (1 / exponent)
+        assert found.number("tokens at which it is steepest") == pytest.approx(steepest, rel=0.02)
+        # Half of that where L_0/u + E u = 2 (sqrt L_0 + sqrt E)^2 - L_0 - E.
+        u = np.sort(np.roots([floor, -(2 * (r + s) ** 2 - guess - floor), guess]))
+        assert found.number("power law from (tokens)") == pytest.approx(entry * u[0] ** (1 / exponent), rel=0.03)
+        assert found.number("power law to (tokens)") == pytest.approx(entry * u[1] ** (1 / exponent), rel=0.03)
+
+    def test_without_a_floor_the_power_law_has_no_end(self) -> None:
+        for form in ("smooth join", "Rosenfeld et al.'s envelope"):
+            found = asked("learning_curve", floor=0, form=form)
+            assert found.number("power law to (tokens)") is None
+            assert found.number("steepest local exponent") == pytest.approx(0.35, rel=1e-3)
+
+    def test_rosenfelds_envelope(self) -> None:
+        """Equation 5 with eta the loss of a guess, written as the modulus that it is."""
+        guess, floor, exponent, entry = 10.4, 1.7, 0.35, 1e6
+        curve = asked("learning_curve", form="Rosenfeld et al.'s envelope").figures["curve"]["data"]
+        line = next(trace for trace in curve if trace["mode"] == "lines" and len(trace["x"]) > 2)
+        e = (guess - floor) * (np.array(line["x"]) / entry) ** -exponent + floor
+        np.testing.assert_allclose(line["y"], guess * np.abs(e / (e - 1j * guess)), rtol=1e-12)
+
+
+class TestInference:
+    @pytest.mark.parametrize(
+        ("constants", "params", "served", "N", "saving"),
+        [
+            ("hoffmann2022", 13e9, 2e12, 7.12e9, 0.163),  # T20
+            ("hoffmann2022_rounded", 13e9, 2e12, 8.02e9, 0.101),  # T21
+            ("besiroglu2024", 13e9, 2e12, 6.10e9, 0.290),  # T21
+            ("hoffmann2022", 30e9, 1e13, 13.93e9, 0.266),  # T22
+        ],
+    )
+    def test_sardanas_networks(self, constants: str, params: float, served: float, N: float, saving: float) -> None:
+        found = asked("inference", constants=constants, params=params, served=served)
+        assert found.number("parameters") == pytest.approx(N, rel=2e-3)
+        assert found.number("saved of all compute") == pytest.approx(saving, abs=6e-4)
+
+    def test_the_papers_seven_billion_for_thirteens_quality(self) -> None:  # T20: 2.1 times the tokens
+        found = asked("inference")
+        assert found.number("training tokens over those of training alone") == pytest.approx(2.10, abs=0.01)
+        assert found.number("training tokens") == pytest.approx(1.295e12, rel=1e-3)
+
+    @pytest.mark.parametrize("constants", ["hoffmann2022", "besiroglu2024", "sardana2023"])
+    def test_the_drawn_demand_is_the_searched_optimum(self, constants: str) -> None:
+        """The curve is the condition of the optimum solved for the demand; the star is planning's search."""
+        for served in (1e11, 2e12, 5e13):
+            line, star = asked("inference", constants=constants, served=served).figures["demand"]["data"][-2:]
+            order = np.argsort(line["x"])
+            drawn = np.interp(np.log(served), np.log(np.array(line["x"])[order]), np.log(np.array(line["y"])[order]))
+            assert np.exp(drawn) == pytest.approx(star["y"][0], rel=3e-3)

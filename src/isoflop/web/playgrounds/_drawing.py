@@ -38,8 +38,9 @@ def words(x: float, y: float, text: str, colour: str, position: str = "top cente
 
 
 def level_line(x: tuple[float, float], y: float, text: str, colour: str = "@muted", dash: str = "dot") -> list[Trace]:
-    """A horizontal line with its name above its right end."""
-    return [marks.line(x, (y, y), colour, dash), words(x[1], y, text, colour, "top left")]
+    """A horizontal line over a logarithmic axis, with its name above its right end."""
+    almost = x[1] * (x[0] / x[1]) ** 0.01  # plotly hides a text whose point rounding puts outside the axis
+    return [marks.line(x, (y, y), colour, dash), words(almost, y, text, colour, "top left")]
 
 
 def upright(x: float, colour: str, dash: str = "dot") -> dict[str, Any]:

@@ -89,7 +89,7 @@ def _losses(N: FloatArray, loss: FloatArray, at: FloatArray) -> Figure:
     hover = [f"N {format_si(params)}<br>loss {one:.3g}" for params, one in zip(NETWORKS, at, strict=True)]
     points = marks.points(NETWORKS, at, marks.marker("circle", "@forecast", 8), hover)
     low, high = float(loss.min()) / 1.5, float(loss.max()) * 1.5
-    y = log_axis("loss a token above the text's own (nats)", low, high, lambda value: f"{value:g}")
+    y = log_axis("loss a token (nats)", low, high, lambda value: f"{value:g}")
     x = drawing.count_axis("parameters N", SMALLEST / 1.5, LARGEST * 1.5)
     caption = "The same networks by their loss a token: a power law, and nothing emerges."
     return drawing.figure(caption, [marks.line(N, loss, "@law"), points], x, y)

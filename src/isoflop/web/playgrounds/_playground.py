@@ -106,7 +106,7 @@ class Playground:
     >>> from isoflop.web.playgrounds import PLAYGROUNDS
     >>> answer = PLAYGROUNDS["kaplan_chinchilla"].ask({"constants": "hoffmann2022"})
     >>> [f"{one.label}: {one.text}" for one in answer.numbers][0]
-    'fitted exponent: 0.739'
+    'fitted exponent: 0.740'
     """
 
     id: str

@@ -77,14 +77,16 @@ def _exponents(blocks: Recounted, a: float, C: FloatArray, fitted: tuple[float, 
     top = float(C[local.argmax()])
     data = [
         *drawing.level_line(ends, KAPLAN, "Kaplan et al. .73"),
-        *drawing.level_line(ends, CHINCHILLA, ""),
+        marks.line(ends, (CHINCHILLA, CHINCHILLA), "@muted", "dot"),
         marks.line(ends, (a, a), "@forecast"),
         drawing.words(ends[0], a, f"all parameters, {a:.3f}", "@forecast", "top right"),
-        drawing.words(ends[1], CHINCHILLA, "Hoffmann et al. .50", "@muted", "bottom left"),
+        drawing.words(
+            ends[1], CHINCHILLA, "Hoffmann et al. .50", "@muted", "bottom left" if a > CHINCHILLA else "top left"
+        ),
         marks.line(C, local, "@law"),
         drawing.words(top, float(local.max()), "without embeddings", "@law"),
         marks.line(fitted, (exponent, exponent), "@ink", "dash"),
-        drawing.words(fitted[1], exponent, f"the line {exponent:.2f}", "@ink", "middle right"),
+        drawing.words(fitted[1], exponent, f"the line {exponent:.2f}", "@ink", "top left"),
     ]
     y = drawing.number_axis("local exponent d ln N* / d ln C", 0.4, 1.05)
     caption = "How fast N* grows with C, by what is counted. The range of the fit is shaded, its exponent dashed."
@@ -100,7 +102,9 @@ def _frontier(
     title = "N* (blocks alone)" if counts_blocks else "N* (all parameters)"
     shown = np.concatenate([N, line])
     y = drawing.count_axis(title, float(shown.min()) / 2, float(shown.max()) * 4)
-    caption = "The optimum bends; a straight line through the shaded range, dashed, goes astray beyond it."
+    bent = "bends, and a straight line through the shaded range, dashed, goes astray beyond it."
+    straight = "is a straight line, wherever it is fitted."
+    caption = f"The compute-optimal N* {bent if counts_blocks else straight}"
     return drawing.figure(caption, data, flops_axis(C[0], C[-1]), y, shapes=[drawing.shaded(*fitted)])
 
 

@@ -74,7 +74,9 @@ def _local(curve: Callable[[FloatArray], FloatArray], D: FloatArray) -> FloatArr
 
 def _sentence(exponent: float, steepest: float, first: float, last: float) -> str:
     if np.isinf(last):
-        return f"Without a floor the loss falls as D^-{steepest:.2f} in the end, near it from {format_si(first)} tokens on."
+        return (
+            f"Without a floor the loss goes over, about {format_si(first)} tokens, to a power law, D^-{steepest:.2f}."
+        )
     return (
         f"The slope is half its steepest or more from {format_si(first)} to {format_si(last)} tokens, and even there "
         f"it is {steepest:.3f} at most, {steepest / exponent:.0%} of the exponent of what lies above the floor."

@@ -9,7 +9,7 @@ import numpy as np
 
 from isoflop.laws import Law
 from isoflop.planning.known import Placed, known_networks, place
-from isoflop.quantities import format_flops, format_si
+from isoflop.quantities import format_flops, format_number, format_si
 from isoflop.reports.axes import count_label, flops_axis, log_axis, log_span
 from isoflop.reports.figures import Figure, marks
 from isoflop.reports.figures.marks import Trace
@@ -43,8 +43,12 @@ def answer(settings: Settings) -> Answer:
         Number("parameters", N, format_si(N)),
         Number("tokens", D, format_si(D)),
         Number("compute, 6 N D (FLOPs)", chosen.flops, format_flops(chosen.flops)),
-        Number("tokens per parameter", D / N, f"{D / N:.3g}"),
-        Number("that over the optimum's at its compute", chosen.ratio_over_optimal, f"{chosen.ratio_over_optimal:.2g}"),
+        Number("tokens per parameter", D / N, format_number(D / N, 3)),
+        Number(
+            "that over the optimum's at its compute",
+            chosen.ratio_over_optimal,
+            format_number(chosen.ratio_over_optimal, 2),
+        ),
         Number("compute-optimal parameters at its compute", optimal, format_si(optimal)),
         Number("loss under the law", chosen.loss, f"{chosen.loss:.3f}"),
         Number("training compute that another split would save", chosen.wasted, f"{chosen.wasted:.1%}"),
@@ -59,7 +63,7 @@ def answer(settings: Settings) -> Answer:
 
 def _sentence(chosen: Placed, law: Law) -> str:
     times = chosen.ratio_over_optimal
-    far = f"{times:.2g} times" if times >= 1 else f"1/{1 / times:.2g} of"
+    far = f"{format_number(times, 2)} times" if times >= 1 else f"1/{format_number(1 / times, 2)} of"
     return (
         f"Under {law.id} {chosen.known.id} is {chosen.trained}, with {far} the tokens per parameter of the optimum at "
         f"its compute; the same loss could be had for {chosen.wasted:.1%} less training compute."
@@ -150,7 +154,10 @@ def _distances(networks: tuple[Placed, ...], chosen: Placed) -> Figure:
     """D/N of every network over the optimum's at its own compute."""
     ordered = sorted(networks, key=lambda one: one.ratio_over_optimal)
     ratios, names = [one.ratio_over_optimal for one in ordered], [escape(one.known.id) for one in ordered]
-    hover = [f"{one.known.id}: {one.ratio_over_optimal:.2g} times, {one.wasted:.0%} of its compute" for one in ordered]
+    hover = [
+        f"{one.known.id}: {format_number(one.ratio_over_optimal, 2)} times, {one.wasted:.0%} of its compute"
+        for one in ordered
+    ]
     marker = marks.marker("circle", "@ink", 8) | {
         "color": ["@forecast" if one is chosen else "@ink" for one in ordered]
     }

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
-from types import MappingProxyType
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from isoflop.errors import UnknownName, UsageError
@@ -85,7 +84,7 @@ class Answer:
 
     numbers: tuple[Number, ...]
     sentence: str
-    figures: Mapping[str, Figure] = field(default_factory=lambda: MappingProxyType({}))
+    figures: Mapping[str, Figure]
 
     def number(self, label: str) -> float | None:
         """The value under a label."""

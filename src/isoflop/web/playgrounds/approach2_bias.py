@@ -132,7 +132,7 @@ def _errors(law: Law, offsets: FloatArray, width: float, error: float) -> Figure
         marks.points([width], [100 * error], marks.marker("diamond", "@law", 11), [f"{error:+.3%}"]),
     ]
     caption = "Error of D* at 1e24 FLOPs against the width of the grids, everything else as set."
-    axis = log_axis("grid from 1/k to k times its centre, k", WIDTHS[0], WIDTHS[-1], lambda at: f"{at:g}")
+    axis = log_axis("width k of the grid", WIDTHS[0], WIDTHS[-1], lambda at: f"{at:g}")
     return drawing.figure(caption, data, axis, {"title": {"text": "error of D* (%)"}})
 
 
@@ -150,10 +150,10 @@ PLAYGROUND = Playground(
     ),
     controls=(
         Control("width", "width of the grid: from 1/k to k times its centre, k", 8.0, low=1.5, high=32.0, log=True),
-        Control("centre", "centre of the grid over the true D*", 1.0, low=0.2, high=5.0, log=True),
-        Control("drift", "centre at the largest budget over that at the smallest", 1.0, low=0.2, high=5.0, log=True),
-        Control("alpha", "alpha, exponent of loss in parameters", 0.34, low=0.05, high=0.8),
-        Control("beta", "beta, exponent of loss in tokens", 0.28, low=0.05, high=0.8),
+        Control("centre", "centre of the grid over the true D*", 1.0, low=0.25, high=4.0, log=True),
+        Control("drift", "centre at the largest budget over that at the smallest", 1.0, low=0.25, high=4.0, log=True),
+        Control("alpha", "alpha, exponent of loss in parameters", 0.34, low=0.1, high=0.6),
+        Control("beta", "beta, exponent of loss in tokens", 0.28, low=0.1, high=0.6),
     ),
     answer=answer,
 )

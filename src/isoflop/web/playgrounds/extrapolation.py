@@ -99,10 +99,11 @@ def _errors(played: Played, truth: Law) -> Figure:
     law, best, target = played.fit.fitted, truth.optimum(C), 6 * played.target_params * played.target_tokens
     data = [marks.line((C[0], C[-1]), (0.0, 0.0), "@forecast", "dot")]
     if law is not None and played.error is not None:
+        side = "top left" if played.error > 0 else "bottom left"
         error = law.predict(best.params, best.tokens) - best.loss
         data.append(marks.line(C, error, "@law"))
         data.append(marks.points([target], [played.error], marks.marker("diamond-open", "@law", 11), ["at the target"]))
-        data.append(drawing.words(target, played.error, f"{played.error:+.4f}", "@law", "top left"))
+        data.append(drawing.words(target, played.error, f"{played.error:+.4f}", "@law", side))
     else:
         data.append(drawing.words(float(np.sqrt(C[0] * C[-1])), 0.0, "the fit is refused", "@refused"))
     caption = "Fitted less true loss at truly compute-optimal networks; what lies beyond the fitted runs is shaded."

@@ -22,7 +22,7 @@ RANGES = {"C": (3e20, 1e26), "N": (7e7, 1.5e12), "D": (1.2e11, 6e13)}
 NETWORKS = tuple(one.id for one in known_networks())
 LAWS = ("besiroglu2024", "hoffmann2022", "sardana2023")
 LETTERS = 11
-LETTER = (0.014, 0.045)
+LETTER = (0.016, 0.05)
 """How wide and high a letter is as a share of the drawing at its usual size."""
 SIDES = {"middle right": (1, 0), "middle left": (-1, 0), "top center": (0, 1), "bottom center": (0, -1)}
 SIDES |= {"top right": (1, 1), "bottom right": (1, -1), "top left": (-1, 1), "bottom left": (-1, -1)}
@@ -162,7 +162,7 @@ def _distances(networks: tuple[Placed, ...], chosen: Placed) -> Figure:
         "color": ["@forecast" if one is chosen else "@ink" for one in ordered]
     }
     data = [marks.points(ratios, names, marker, hover)]
-    x = log_axis("tokens per parameter over the optimum's", *log_span([*ratios, 0.4, 2.5]), lambda at: f"{at:g}")
+    x = log_axis("D/N over the optimum's", *log_span([*ratios, 0.4, 2.5]), lambda at: f"{at:g}")
     y = marks.names_axis(names) | {"tickfont": {"size": 11}, "dtick": 1}
     caption = (
         "How far each network is from the optimum at its own compute; within a factor of two, shaded, little is lost."

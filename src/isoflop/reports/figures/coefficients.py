@@ -104,7 +104,7 @@ def _rows(fit: Fit) -> list[_Row]:
     positive = {c.name for c in fit.law.family.coefficients if c.logarithmic}
     spans = fit.intervals
     return [
-        _Row(name, value, spans[name], name in positive)
+        _Row(name, value, spans[name], name in positive and spans[name][0] > 0)
         for name, value in values.items()
         if name in spans and spans[name][0] < spans[name][1]
     ]
@@ -165,7 +165,7 @@ def _paired(fit: Fit) -> dict[str, tuple[FloatArray, float]]:
     columns = {}
     for coefficient in free[:MOST_PAIRED]:
         drawn, value = draws[coefficient.name], fit.law.coefficients[coefficient.name]
-        if coefficient.logarithmic and coefficient.name != IRREDUCIBLE:
+        if coefficient.logarithmic and coefficient.name != IRREDUCIBLE and drawn.min() > 0:
             columns[f"ln {coefficient.name}"] = np.log(drawn), float(np.log(value))
         else:
             columns[coefficient.name] = np.asarray(drawn), float(value)

@@ -89,7 +89,7 @@ def pairs_figure(fit: Fit) -> Figure:
         (x, x0), (y, y0) = columns[names[across]], columns[names[up]]
         on = {"xaxis": f"x{suffix}", "yaxis": f"y{suffix}"}
         cloud = {"symbol": "circle", "size": 3, "color": "@law", "opacity": 0.35}
-        points = marks.trace(marks.rounded(x[shown], 4), marks.rounded(y[shown], 4), mode="markers", marker=cloud)
+        points = marks.trace(marks.rounded(x[shown]), marks.rounded(y[shown]), mode="markers", marker=cloud)
         r = float(np.corrcoef(x, y)[0, 1])
         hover = f"{names[across]} and {names[up]}: correlation {r:.3f}"
         centre = marks.points([x0], [y0], marks.marker("cross-thin-open", "@forecast", 11), [hover])

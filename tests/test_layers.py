@@ -51,6 +51,8 @@ LAZY |= {"training/__main__"}
 LAZY |= {"executors/ray"}
 # And what starts ranks takes signals before that, for it takes seconds.
 LAZY |= {"training/launch"}
+# Matplotlib is an extra, and only figures for print are drawn by it.
+LAZY |= {"reports/static"}
 
 FILES = sorted(PACKAGE.rglob("*.py"))
 

@@ -8,13 +8,18 @@ from isoflop.reports.figures.forecast import forecast_figure
 from isoflop.reports.figures.frontier import loss_figure, optimum_figure
 from isoflop.reports.figures.marks import Figure
 from isoflop.reports.figures.profiles import isoflop_figure, stragglers
+from isoflop.reports.figures.residuals import quantiles_figure, residuals_figure
+from isoflop.reports.figures.surface import contours_figure
 
 __all__ = [
     "Figure",
+    "contours_figure",
     "exponents_figure",
     "forecast_figure",
     "isoflop_figure",
     "loss_figure",
     "optimum_figure",
+    "quantiles_figure",
+    "residuals_figure",
     "stragglers",
 ]

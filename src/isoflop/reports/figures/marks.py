@@ -3,12 +3,15 @@ shows the figure paints; so is a scale of colours ("@ramp")."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from isoflop.fitting.result import Span
+from isoflop.quantities import format_flops
+from isoflop.reports.axes import log_ticks
 from isoflop.runs.table import FloatArray
 
 Trace = dict[str, Any]
@@ -19,6 +22,11 @@ SYMBOLS = ("circle", "square", "triangle-up", "triangle-down", "pentagon", "hexa
 UNSEEN = {"opacity": 0}
 """The marker of a point that only carries an error bar."""
 POINTS = 80
+MOST_POINTS = 2000
+"""More runs than these are drawn as a sample, so that a page of a large table stays light."""
+NOTABLE = 50
+THIN = 1.2
+MOST_BAR_TICKS = 3
 
 
 def trace(x: Any, y: Any, **rest: Any) -> Trace:
@@ -86,3 +94,81 @@ def names_axis(names: Sequence[str]) -> dict[str, Any]:
         "range": room,
         "showgrid": False,
     }
+
+
+def label_at(x: float, y: float, text: str, colour: str, position: str, size: int = 11) -> Trace:
+    """Words beside a point, with no mark."""
+    font = {"color": colour, "size": size}
+    text_trace = trace(x=[x], y=[y], mode="text", text=[text], textposition=position, textfont=font)
+    return text_trace | {"hoverinfo": "skip", "cliponaxis": False}
+
+
+def by_amount(
+    x: Any,
+    y: Any,
+    amount: FloatArray,
+    hover: list[str],
+    title: str,
+    tick: Callable[[float], str] = format_flops,
+    size: float = 6,
+) -> Trace:
+    """Points coloured along the ramp by ln of an amount, with a bar above the figure that says how."""
+    logs = np.log10(amount)
+    low, high = float(logs.min()), float(logs.max())
+    ticks = log_ticks(10**low * 0.999, 10**high * 1.001)
+    ticks = ticks[:: -(-len(ticks) // MOST_BAR_TICKS)]
+    bar = {
+        "orientation": "h", "thickness": 8, "len": 0.6, "x": 1, "xanchor": "right", "y": 1, "yanchor": "bottom",
+        "ypad": 4, "outlinewidth": 0, "title": {"text": title, "side": "top", "font": {"size": 11}},
+        "tickvals": [float(np.log10(value)) for value in ticks], "ticktext": [tick(value) for value in ticks],
+        "tickfont": {"size": 11},
+    }  # fmt: skip
+    scale = {"color": rounded(logs, 4), "colorscale": "@ramp", "cmin": low, "cmax": max(high, low + 1e-9)}
+    outline = {"width": 0.5, "color": "@paper"}
+    return points(x, y, {"symbol": "circle", "size": size, **scale, "colorbar": bar, "line": outline}, hover)
+
+
+def rounded(values: Any, digits: int = 5) -> list[float]:
+    """Values to so many significant digits: a page of draws need not carry seventeen.
+
+    >>> rounded([1.23456789, 98765432.1])
+    [1.2346, 98765000.0]
+    """
+    return [float(f"{value:.{digits}g}") for value in np.asarray(values, float)]
+
+
+def thinned(count: int, notable: FloatArray | None = None) -> NDArray[np.int64]:
+    """Which of so many rows are drawn: all, or a seeded sample of MOST_POINTS that holds the most ``notable`` ones.
+
+    >>> thinned(3).tolist(), thinned(10_000).size, 7 in thinned(10_000, (np.arange(10_000) == 7) * 1.0)
+    ([0, 1, 2], 2000, True)
+    """
+    if count <= MOST_POINTS:
+        return np.arange(count)
+    first = np.empty(0, np.int64) if notable is None else np.argsort(-np.abs(notable), kind="stable")[:NOTABLE]
+    others = np.setdiff1d(np.arange(count), first)
+    drawn = np.random.default_rng(0).choice(others, MOST_POINTS - first.size, replace=False)
+    return np.sort(np.concatenate([first, drawn]))
+
+
+def sample_note(drawn: int, count: int) -> list[dict[str, Any]]:
+    """What a thinned figure says of itself; nothing where every row is drawn."""
+    if drawn == count:
+        return []
+    corner = {"xref": "paper", "yref": "paper", "x": 0.01, "y": 0.99, "xanchor": "left", "yanchor": "top"}
+    text = f"a sample of {drawn:,} of {count:,} runs"
+    return [{"text": text, "showarrow": False, "font": {"size": 11, "color": "@muted"}, **corner}]
+
+
+def beyond(start: float, end: float) -> dict[str, Any]:
+    """The shade over computes past the largest run: nothing was observed there.
+
+    plotly wants the corners of a shape on a logarithmic axis as values, but those of a range as exponents.
+    """
+    box = {"type": "rect", "xref": "x", "yref": "paper", "x0": start, "x1": end, "y0": 0, "y1": 1}
+    return box | {"fillcolor": "@beyond", "line": {"width": 0}, "layer": "below"}
+
+
+def seen_and_beyond(smallest: float, largest: float, end: float) -> tuple[FloatArray, FloatArray]:
+    """Budgets to draw a line at: those up to the largest run, and from there to the end."""
+    return np.geomspace(smallest, largest, POINTS // 2), np.geomspace(largest, max(end, largest), POINTS // 2)

@@ -1,0 +1,65 @@
+"""The figures by name: what each shows, and how it is drawn from the evidence."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from isoflop.errors import DataError
+from isoflop.reports import figures
+from isoflop.reports.evidence import Evidence
+from isoflop.reports.figures import Figure
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A figure that can be asked for by name. ``draw`` raises DataError where the runs cannot carry it."""
+
+    title: str
+    says: str
+    draw: Callable[[Evidence], Figure]
+
+
+def _forecast_close(evidence: Evidence) -> Figure:
+    if evidence.forecast is None:
+        raise DataError("no forecast was written down.")
+    return figures.forecast_figure(evidence.forecast, evidence.outcome, evidence.fitted.conventions)
+
+
+DRAWINGS: Mapping[str, Drawing] = {
+    "isoflop": Drawing(
+        "IsoFLOP profiles",
+        "loss against N at each budget, with parabolas and minima",
+        lambda e: figures.isoflop_figure(e.profiles, e.forecast, e.outcome),
+    ),
+    "contours": Drawing(
+        "Contours of the loss",
+        "L(N, D) with the runs, the frontier and the budget",
+        lambda e: figures.contours_figure(e.surface, target=e.target),
+    ),
+    "residuals-params": Drawing(
+        "Residuals against N", "what the surface leaves", lambda e: figures.residuals_figure(e.surface, "params")
+    ),
+    "residuals-tokens": Drawing(
+        "Residuals against D", "what the surface leaves", lambda e: figures.residuals_figure(e.surface, "tokens")
+    ),
+    "residuals-flops": Drawing(
+        "Residuals against C", "what the surface leaves", lambda e: figures.residuals_figure(e.surface, "flops")
+    ),
+    "residuals-quantiles": Drawing(
+        "Residuals against the normal", "quantiles of the residuals", lambda e: figures.quantiles_figure(e.surface)
+    ),
+    "loss": Drawing(
+        "Loss on the frontier",
+        "minima, law and band, and the forecast's interval",
+        lambda e: figures.loss_figure(e.profiles, e.forecast, e.outcome),
+    ),
+    "forecast-close": Drawing(
+        "A forecast close up", "the intervals that were written down, and what came out", _forecast_close
+    ),
+    "exponents": Drawing(
+        "What N counts",
+        "the exponent a under each way of counting N",
+        lambda e: figures.exponents_figure(e.counting),
+    ),
+}

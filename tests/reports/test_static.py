@@ -68,7 +68,7 @@ def centres(part: ET.Element) -> np.ndarray:
     uses = part.findall(".//svg:use", NS)
     if uses:
         return np.array([[use.get("x"), use.get("y")] for use in uses], float)
-    shapes = [np.array(re.findall(r"(\S+) (\S+) \n", p.get("d")), float) for p in part.findall("svg:path", NS)]
+    shapes = [np.array(re.findall(r"(\S+) (\S+) (?=\s)", p.get("d")), float) for p in part.findall("svg:path", NS)]
     return np.array([(shape.min(0) + shape.max(0)) / 2 for shape in shapes])
 
 

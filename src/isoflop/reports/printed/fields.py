@@ -1,4 +1,4 @@
-"""Fields over a plane: contours and heat maps, and the bars that say what their colours mean."""
+"""Fields over a plane: contours and heat maps."""
 
 from __future__ import annotations
 
@@ -7,24 +7,18 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.cm import ScalarMappable
-from matplotlib.figure import Figure
+from matplotlib.colors import Normalize
 from matplotlib.ticker import MaxNLocator
 
 from isoflop.reports.printed.axes import POINTS_PER_PIXEL, FloatArray, cell_edges, refuse_unknown
 from isoflop.reports.printed.colours import normed, rgba, scale_of
-from isoflop.reports.printed.text import mathtext
-from isoflop.reports.printed.ticks import HAIR, LABEL_PAD, LETTERS, TICK_LENGTH, Roles, fixed, tick_format
+from isoflop.reports.printed.ticks import tick_format
 from isoflop.reports.printed.traces import DASHES, FOR_THE_SCREEN, Pane, Trace
 
 FIELD = {"type", "x", "y", "z", "colorscale", "showscale", "colorbar", "zmin", "zmax", "opacity", "xaxis", "yaxis"}
 FIELD |= {"name", "showlegend", "visible", "reversescale", "zauto"} | FOR_THE_SCREEN
 CONTOUR = FIELD | {"contours", "ncontours", "line", "autocontour"}
 HEATMAP = FIELD | {"xgap", "ygap", "zsmooth"}
-COLOUR_BAR = {"title", "tickvals", "ticktext", "tickformat", "thickness", "len", "x", "y", "xanchor", "yanchor"}
-COLOUR_BAR |= {"nticks", "outlinewidth", "tickfont", "ticksuffix", "tickprefix", "xpad", "ypad"}
-BAR_PLACE = (1.03, 0.035)
-"""Where a colour bar begins and how wide it is, in widths of the plot."""
 
 
 def draw_contour(pane: Pane, trace: Trace, order: float, gid: str) -> None:
@@ -90,53 +84,5 @@ def contour_levels(trace: Trace, z: FloatArray) -> FloatArray:
     return levels[(levels > low) & (levels < high)]
 
 
-def _norm(trace: Mapping[str, Any], values: FloatArray) -> Any:
+def _norm(trace: Trace, values: FloatArray) -> Normalize:
     return normed(values, trace.get("zmin", trace.get("cmin")), trace.get("zmax", trace.get("cmax")))
-
-
-def colour_bar(figure: Figure, trace: Trace, roles: Roles) -> Axes | None:
-    """The bar of a trace that shows its scale, for the caller to place; None for others."""
-    if trace.get("type", "scatter") == "scatter":
-        marker = trace.get("marker", {})
-        if not marker.get("showscale"):
-            return None
-        given, values = marker, np.array([np.nan if one is None else one for one in marker["color"]], float)
-    else:
-        plain = trace.get("contours", {}).get("coloring") == "none"
-        if plain or "colorscale" not in trace or not trace.get("showscale", True):
-            return None
-        given, values = trace, field(trace)
-    bar = given.get("colorbar", {})
-    known = {
-        "title",
-        "tickvals",
-        "ticktext",
-        "tickformat",
-        "thickness",
-        "len",
-        "x",
-        "y",
-        "xanchor",
-        "yanchor",
-        "nticks",
-    }
-    refuse_unknown(
-        "a colour bar", bar, known | {"outlinewidth", "tickfont", "ticksuffix", "tickprefix", "xpad", "ypad"}
-    )
-    axes = figure.add_axes((0.9, 0.2, 0.02, 0.6))
-    drawn = figure.colorbar(ScalarMappable(norm=_norm(given, values), cmap=scale_of(given)), cax=axes)
-    drawn.outline.set_visible(False)
-    drawn.minorticks_off()
-    if "tickvals" in bar:
-        fixed(axes.yaxis, list(bar["tickvals"]), list(map(str, bar.get("ticktext", bar["tickvals"]))))
-    axes.tick_params(
-        length=TICK_LENGTH, width=HAIR, pad=LABEL_PAD, color=rgba(roles["muted"]), labelcolor=rgba(roles["muted"]),
-        labelsize=LETTERS,
-    )  # fmt: skip
-    title = bar.get("title", {})
-    text = title if isinstance(title, str) else title.get("text", "")
-    if text:
-        axes.set_ylabel(
-            mathtext(text.replace("<br>", " ")), color=rgba(roles["muted"]), size=LETTERS, labelpad=LABEL_PAD
-        )
-    return axes

@@ -15,9 +15,10 @@ from matplotlib.lines import Line2D
 
 from isoflop.errors import UsageError
 from isoflop.reports.palette import Scheme, painted, scheme_roles
-from isoflop.reports.printed.axes import read_axis, refuse_unknown
+from isoflop.reports.printed.axes import FloatArray, read_axis, refuse_unknown
+from isoflop.reports.printed.bars import Bar, colour_bar, place_bars
 from isoflop.reports.printed.colours import rgba
-from isoflop.reports.printed.fields import BAR_PLACE, colour_bar, draw_contour, draw_heatmap
+from isoflop.reports.printed.fields import draw_contour, draw_heatmap
 from isoflop.reports.printed.notes import draw_annotation, draw_shape
 from isoflop.reports.printed.text import mathtext
 from isoflop.reports.printed.ticks import LETTERS, Roles, set_up, thin_out
@@ -29,6 +30,8 @@ INCH = 25.4
 EDGE = 0.02
 """The white around the outermost words, in inches."""
 DOTS_PER_INCH = 300
+PASSES = 3
+"""The words move with the panes, so margins are found in a few steps."""
 LEAST_ROOM = 0.2
 """Of the sheet that the panes must keep in either direction."""
 # Text as text, lines through every point, and no date or random name: one figure is always the same file.
@@ -140,13 +143,13 @@ def _legend(whole: Axes, shown: list[Trace], roles: Roles) -> None:
     )  # fmt: skip
 
 
-def _fit_margins(sheet: Figure, whole: Axes, panes: Mapping[Any, Pane], bars: list[Axes]) -> None:
+def _fit_margins(sheet: Figure, whole: Axes, panes: Mapping[Any, Pane], bars: list[Bar]) -> None:
     """Give the panes all the room that the words around them leave."""
-    width, height = sheet.get_size_inches()
+    width, height = (float(size) for size in sheet.get_size_inches())
     room = np.array([0.5, 0.4, width - 0.1, height - 0.1])
     renderer = sheet.canvas.get_renderer()  # type: ignore[attr-defined]
-    for _ in range(3):
-        _place(room / (width, height, width, height), whole, panes, bars)
+    for _ in range(PASSES):
+        _place(room, (width, height), whole, panes, bars)
         for pane in panes.values():
             pane.axes.get_tightbbox(renderer)  # puts the ticks' words in their places
             thin_out(pane.axes, renderer)
@@ -157,17 +160,18 @@ def _fit_margins(sheet: Figure, whole: Axes, panes: Mapping[Any, Pane], bars: li
                 f"a sheet of {width * INCH:.0f} x {height * INCH:.0f} mm leaves this figure no room beside its words; "
                 "ask for a larger one (a column is 84 mm wide, a page 174)."
             )
-    _place(room / (width, height, width, height), whole, panes, bars)
+    _place(room, (width, height), whole, panes, bars)
 
 
-def _place(room: np.ndarray[Any, Any], whole: Axes, panes: Mapping[Any, Pane], bars: list[Axes]) -> None:
-    """Put everything where it belongs in the room from (left, bottom) to (right, top), shares of the sheet."""
+def _place(
+    room: FloatArray, inches: tuple[float, float], whole: Axes, panes: Mapping[Any, Pane], bars: list[Bar]
+) -> None:
+    """Put everything where it belongs around the room (left, bottom, right, top) of the panes, in inches."""
     left, bottom, right, top = room.tolist()
-    wide, high = right - left, top - bottom
-    whole.set_position((left, bottom, wide, high))
+    (width, height), wide, high = inches, right - left, top - bottom
+    whole.set_position((left / width, bottom / height, wide / width, high / height))
     for pane in panes.values():
         (x0, x1), (y0, y1) = pane.x.domain, pane.y.domain
-        pane.axes.set_position((left + x0 * wide, bottom + y0 * high, (x1 - x0) * wide, (y1 - y0) * high))
-    for k, bar in enumerate(bars):
-        start, share = BAR_PLACE
-        bar.set_position((left + (start + 0.2 * k) * wide, bottom, share * wide, high))
+        corner = (left + x0 * wide) / width, (bottom + y0 * high) / height
+        pane.axes.set_position((*corner, (x1 - x0) * wide / width, (y1 - y0) * high / height))
+    place_bars(bars, room, inches)

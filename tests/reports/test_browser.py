@@ -54,7 +54,7 @@ def test_every_figure_is_drawn_and_the_console_is_silent(report: Path, tmp_path:
     dom, console = browse(report, tmp_path)
     assert console == []
     for name in ("isoflop", "optimal-params", "optimal-tokens", "loss", "forecast-close", "exponents"):
-        drawn = re.search(rf'<div class="plot[^"]*" id="{name}".*?</figure>', dom, re.DOTALL)
+        drawn = re.search(rf'<div class="plot[^"]*" id="figure-{name}".*?</figure>', dom, re.DOTALL)
         assert drawn is not None
         assert 'class="main-svg"' in drawn[0]
     assert dom.count('class="errorbar"') >= 3

@@ -86,7 +86,7 @@ def test_the_verdict_line_says_exponent_interval_evidence_and_cautions(elements:
 def test_every_id_is_used_once_and_every_figure_has_its_place(elements: Elements) -> None:
     ids = elements.ids()
     assert len(ids) == len(set(ids))
-    assert set(embedded(elements, "figures")) <= set(ids)
+    assert {f"figure-{name}" for name in embedded(elements, "figures")} <= set(ids)
 
 
 def test_every_figure_and_table_is_described_for_those_who_cannot_see_it(elements: Elements) -> None:

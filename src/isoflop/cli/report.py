@@ -63,7 +63,9 @@ def report(
         group=group,
     )
     table = read_table(runs, where, params=params_column, tokens=tokens_column, loss=loss_column, flops=flops_column)
-    evidence = gather(table, wanted, title=title or runs.resolve().stem, provenance=provenance(table, wanted, where))
+    evidence = gather(
+        table, wanted, title=title or "/".join(runs.resolve().parts[-2:]), provenance=provenance(table, wanted, where)
+    )
     if output is not None:
         write_atomic(output, as_markdown(evidence) if form is Format.MARKDOWN else render(evidence))
         say(f"report: {output}")

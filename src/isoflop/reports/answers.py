@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from isoflop.fitting import Fit
 from isoflop.fitting.result import Status
 from isoflop.quantities import format_estimate, format_flops, format_si
 from isoflop.reports.checklist import Line, State, count
@@ -26,10 +27,11 @@ class Answer:
     see: str
 
 
-def status(evidence: Evidence) -> Status:
-    """The light of the decision: that of the fit behind it, never green where the target is far off."""
+def status(evidence: Evidence, lines: tuple[Line, ...]) -> Status:
+    """The light of the decision: that of the fit behind it, green only where nothing that matters most is missing."""
     found = evidence.leading.verdict.status
-    return "caution" if found == "ok" and decades(evidence) > FAR else found
+    wanting = any(line.essential and line.state is State.MISSING for line in lines)
+    return "caution" if found == "ok" and (wanting or decades(evidence) > FAR) else found
 
 
 def decades(evidence: Evidence) -> float:
@@ -87,10 +89,11 @@ def _how_sure(evidence: Evidence) -> str:
     if found is None:
         parts.append(f"No backtest: {reason}")
     else:
-        furthest = found.splits[-1]
+        split = evidence.comparable_splits[-1]
         parts.append(
-            f"Fitted up to {format_flops(furthest.fitted_up_to)} FLOPs, the same procedure missed the runs above by "
-            f"{furthest.relative_error:.2%}, {furthest.hit_rate:.0%} of them inside their intervals."
+            f"Asked {split.jump:g} times beyond runs up to {format_flops(split.fitted_up_to)} FLOPs, the same "
+            f"procedure missed those above by {split.relative_error:.2%}, {split.hit_rate:.0%} of them inside their "
+            "intervals."
         )
     return " ".join(parts)
 
@@ -99,15 +102,22 @@ def _why(evidence: Evidence) -> str:
     found = evidence.leading
     if found.allocation is None:
         return "No fit came out: " + "; ".join(note.message for note in found.verdict.notes[:2])
-    a = format_estimate(found.allocation[0], found.intervals.get("a"))
     others = [
-        f"{format_estimate(fit.allocation[0], fit.intervals.get('a'))} by {NAMES[fit.approach]}"
+        f"{_exponent(fit)} by {NAMES[fit.approach]}"
         for fit in evidence.approaches.fits
         if fit.allocation is not None and fit.approach != found.approach
     ]
     beside = f" ({'; '.join(others)})" if others else ""
     residual = "" if np.isnan(found.residual) else f", which leaves {found.residual:.2%} of the loss unexplained"
-    return f"{NAMES[found.approach].capitalize()} through {len(found.runs)} runs{residual}: N* ∝ C^{a}{beside}."
+    name = NAMES[found.approach]
+    said = f"{name[0].upper()}{name[1:]} through {len(found.runs)} runs{residual}"
+    return f"{said}: N* ∝ C^{_exponent(found)}{beside}."
+
+
+def _exponent(fit: Fit) -> str:
+    assert fit.allocation is not None
+    a, span = fit.allocation[0], fit.intervals.get("a")
+    return f"{a:.2f}" if span is None else format_estimate(a, span)
 
 
 def _excluded(evidence: Evidence) -> str:

@@ -11,6 +11,7 @@ from isoflop.conventions import Conventions, FlopsConvention, LossUnit, describe
 from isoflop.quantities import format_flops, format_si
 
 MOST_TICKS = 6
+EVEN_WITHIN = 3
 
 FLOPS_MEANING = {
     FlopsConvention.UNSTATED: "convention unstated",
@@ -94,6 +95,13 @@ def log_axis(title: str, low: float, high: float, label: Callable[[float], str])
         "tickvals": ticks,
         "ticktext": [label(tick) for tick in ticks],
     }
+
+
+def loss_axis(conventions: Conventions, low: float, high: float) -> dict[str, object]:
+    """A logarithmic axis of loss; within a factor of a few, round numbers at even steps say more than decades do."""
+    axis = log_axis(loss_title(conventions), low, high, lambda loss: f"{loss:g}")
+    ticks = log_ticks(low, high) if high > EVEN_WITHIN * low else linear_ticks(low, high)
+    return axis | {"tickvals": ticks, "ticktext": [f"{tick:g}" for tick in ticks]}
 
 
 def flops_axis(low: float, high: float) -> dict[str, object]:

@@ -27,11 +27,13 @@ class State(StrEnum):
 
 @dataclass(frozen=True)
 class Line:
-    """One demand: ``asks`` what it is, ``state``, and ``says`` what was seen or what to do."""
+    """One demand: ``asks`` what it is, ``state``, and ``says`` what was seen or what to do; without an ``essential``
+    one no decision is shown in green."""
 
     asks: str
     state: State
     says: str
+    essential: bool = False
 
 
 _Answer = tuple[State, str]
@@ -39,7 +41,7 @@ _Answer = tuple[State, str]
 
 def checklist(evidence: Evidence) -> tuple[Line, ...]:
     """Every line, in the order of a study: question, runs, fit, doubt, decision, record."""
-    return tuple(Line(asks, *answer(evidence)) for asks, answer in LINES)
+    return tuple(Line(asks, *answer(evidence), answer in ESSENTIAL) for asks, answer in LINES)
 
 
 def count(lines: Collection[Line], state: State) -> int:
@@ -175,12 +177,12 @@ def _held_out(e: Evidence) -> _Answer:
     found, reason = e.seek("backtest")
     if found is None:
         return _missing(reason)
-    hits = [split.hit_rate for split in found.splits]
-    furthest = found.splits[-1]
-    best, line = furthest.baselines.values()
+    splits = e.comparable_splits
+    hits = [split.hit_rate for split in splits]
+    best, line = splits[-1].baselines.values()
     said = (
-        f"{len(found.splits)} splits by compute up to {furthest.jump:g} times: error {furthest.relative_error:.2%} "
-        f"(best so far {best:.2%}, line {line:.2%}), {min(hits):.0%} to {max(hits):.0%} of runs inside"
+        f"split by compute up to {splits[-1].jump:g} times: error {splits[-1].relative_error:.2%} "
+        f"(best so far {best:.2%}, line {line:.2%}), {min(hits):.0%} to {max(hits):.0%} of runs inside their intervals"
     )
     return _either(min(hits) >= e.wanted.level - 0.2, said, f"{said}: treat the intervals as too narrow.")
 
@@ -205,8 +207,10 @@ def _answer(e: Evidence) -> _Answer:
 
 def _agreement(e: Evidence) -> _Answer:
     exponents = {found.approach: found.allocation[0] for found in e.approaches.fits if found.allocation is not None}
+    if not e.profiles.minima:
+        return State.NOT_APPLICABLE, "no budget has three networks, so there are no profiles to agree with."
     if len(exponents) < 2:
-        return _missing("only one approach gives an exponent: profiles need budgets, an envelope needs curves.")
+        return _missing("only one approach gives an exponent: see the others' verdicts.")
     said = ", ".join(f"a {value:.3f} by approach {number}" for number, value in exponents.items())
     bias = e.approaches.bias
     said += (
@@ -263,3 +267,4 @@ LINES: tuple[tuple[str, Callable[[Evidence], _Answer]], ...] = (
     ("A forecast registered before its test", _registered),
     ("Data, versions, command, seed", _record),
 )
+ESSENTIAL = (_design, _certificate, _uncertainty, _residuals, _held_out, _robustness, _answer, _agreement)

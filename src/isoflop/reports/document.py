@@ -28,7 +28,7 @@ def as_object(evidence: Evidence) -> dict[str, Any]:
         "schema": SCHEMA,
         "title": evidence.title,
         "target_flops": evidence.target,
-        "status": status(evidence),
+        "status": status(evidence, lines),
         "decision": decision_line(evidence),
         "answers": {one.asks: one.says for one in answers(evidence, lines)},
         "plan": part("plan"),
@@ -51,7 +51,7 @@ def as_markdown(evidence: Evidence) -> str:
     fit = evidence.leading
     parts = [
         f"## {_plain(evidence.title)}",
-        f"**{_plain(decision_line(evidence))}** ({status(evidence)}, {evidence.wanted.level:.0%} intervals)",
+        f"**{_plain(decision_line(evidence))}** ({status(evidence, lines)}, {evidence.wanted.level:.0%} intervals)",
         "\n".join(f"- **{one.asks}** {_plain(one.says)}" for one in answers(evidence, lines)),
     ]
     if evidence.profiles.minima:

@@ -21,6 +21,7 @@ from isoflop.fitting import (
     Outcome,
     Profile,
     SpecificationCurve,
+    Split,
     backtest,
     counting_row,
     fit,
@@ -35,7 +36,7 @@ from isoflop.runs import Runs, with_convention
 
 LARGE = 2000
 """From here on the bootstrap has FEW_DRAWS, and what fits again and again does so on SAMPLE runs."""
-FEW_DRAWS, SAMPLE = 400, 600
+FEW_DRAWS, SAMPLE = 200, 300
 BEYOND = 10.0
 """How many times the largest run's compute is asked about where no target is named."""
 PUBLISHED = ("kaplan2020", "hoffmann2022", "besiroglu2024")
@@ -221,6 +222,12 @@ class Evidence:
         except IsoflopError:  # the table has no column for this count
             return None
         return fit(table, FRONTIER, approach=2, draws=self.draws, level=self.wanted.level, seed=self.wanted.seed)
+
+    @property
+    def comparable_splits(self) -> tuple[Split, ...]:
+        """The splits of the backtest that jump no further than the target is, the shortest at least."""
+        splits = self.backtest.splits
+        return tuple(split for split in splits if split.jump <= 1.5 * self.extrapolation) or splits[:1]
 
     @property
     def extrapolation(self) -> float:

@@ -43,7 +43,7 @@ def render(evidence: Evidence) -> str:
     return Template(template("page.html")).substitute(
         title=escape(evidence.title),
         css=stylesheet(),
-        status=status(evidence),
+        status=status(evidence, lines),
         decision=typeset(decision_line(evidence)),
         answers="".join(_answer(*vars(one).values()) for one in answers(evidence, lines)),
         cautions=notes(evidence.leading),

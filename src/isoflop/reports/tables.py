@@ -185,7 +185,8 @@ def plan_table(plan: Plan) -> str:
     rows = []
     for row in plan.rows:
         held = row.intervals
-        loss = "–" if row.loss is None else format_estimate(row.loss, held.loss if held else None)
+        comparable = row.conventions.loss is plan.rows[0].conventions.loss or row is plan.rows[0]
+        loss = "–" if row.loss is None or not comparable else format_estimate(row.loss, held.loss if held else None)
         N, D = (
             count_with_interval(row.params, held.params if held else None),
             count_with_interval(row.tokens, held.tokens if held else None),

@@ -3,7 +3,9 @@
 Nothing is computed here but laws and parabolas at the points of a drawing.
 """
 
+from isoflop.reports.figures.coefficients import forest_figure, pairs_figure
 from isoflop.reports.figures.counting import exponents_figure
+from isoflop.reports.figures.extrapolation import fan_figure
 from isoflop.reports.figures.forecast import forecast_figure
 from isoflop.reports.figures.frontier import loss_figure, optimum_figure
 from isoflop.reports.figures.marks import Figure
@@ -15,10 +17,13 @@ __all__ = [
     "Figure",
     "contours_figure",
     "exponents_figure",
+    "fan_figure",
     "forecast_figure",
+    "forest_figure",
     "isoflop_figure",
     "loss_figure",
     "optimum_figure",
+    "pairs_figure",
     "quantiles_figure",
     "residuals_figure",
     "stragglers",

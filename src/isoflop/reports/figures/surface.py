@@ -86,7 +86,7 @@ def optima_drawn(law: Law, C: FloatArray) -> Optimum | None:
 
 
 def iso_loss(law: Law, level: float, ratios: FloatArray, low: float, high: float) -> tuple[FloatArray, FloatArray]:
-    """N and D where L(N, D) is ``level``: one pair for each ratio D/N where that is so with N D from ``low`` to ``high``.
+    """N and D where L(N, D) is ``level``: a pair for each D/N where that is so with N D from ``low`` to ``high``.
 
     By bisection in ln(N D), with which the loss falls; even steps of the ratio go evenly along both arms of a contour.
     """

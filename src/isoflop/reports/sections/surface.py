@@ -42,11 +42,10 @@ def residuals(evidence: Evidence) -> Section:
 
 def coefficients(evidence: Evidence) -> Section:
     fit = evidence.surface
-    heading = "Coefficients"
+    heading, leading = "Coefficients", evidence.leading
+    others = tables.coefficient_table(leading) if leading.fitted is not None and leading is not fit else ""
     if fit.fitted is None:
-        if evidence.leading.fitted is None:
-            return Section("coefficients", heading, absent("there is no law."))
-        return Section("coefficients", heading, tables.coefficient_table(evidence.leading))
+        return Section("coefficients", heading, others or absent("there is no law."))
     _, why = evidence.seek("likelihood")
     caption = (
         f"Each coefficient with its {fit.level:.0%} interval from the joint draws and by profile likelihood, in units "
@@ -61,4 +60,4 @@ def coefficients(evidence: Evidence) -> Section:
     body += quiet(caption) + quiet(
         f"No profiles: {why}" if why else evidence.sampled and f"Profiles: {evidence.sampled}"
     )
-    return Section("coefficients", heading, body + tables.coefficient_table(fit), drawn)
+    return Section("coefficients", heading, body + others + tables.coefficient_table(fit), drawn)

@@ -7,7 +7,7 @@
   const next = () => {
     if (!rest.length) return;
     const [name, figure] = rest.shift();
-    isoflop.draw(document.getElementById(name), figure);
+    isoflop.draw(document.getElementById(`figure-${name}`), figure);
     setTimeout(next);
   };
   next();

@@ -22,7 +22,7 @@ def check_file(path: Path, what: str, *forms: str) -> None:
     if path.is_dir():
         raise UsageError(f"cannot write {path}: it is a folder; name a file in it.")
     if path.suffix.lower() not in suffixes:
-        would, ends = (_alternatives(words) for words in (forms, suffixes))
+        would, ends = (_alternatives(words) for words in ([form.upper() for form in forms], suffixes))
         raise UsageError(f"cannot write {what} to {path}: it would be {would}; give a name that ends in {ends}.")
     if not folder.is_dir():
         fault = "is a file, not a folder" if folder.exists() else "does not exist"

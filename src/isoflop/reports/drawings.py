@@ -20,6 +20,13 @@ class Drawing:
     draw: Callable[[Evidence], Figure]
 
 
+def _isoflop(evidence: Evidence) -> Figure:
+    found = evidence.profiles
+    if not found.minima:
+        raise DataError("there is no profile: " + "; ".join(note.message for note in found.verdict.notes))
+    return figures.isoflop_figure(found, evidence.forecast, evidence.outcome)
+
+
 def _forecast_close(evidence: Evidence) -> Figure:
     if evidence.forecast is None:
         raise DataError("no forecast was written down.")
@@ -30,7 +37,7 @@ DRAWINGS: Mapping[str, Drawing] = {
     "isoflop": Drawing(
         "IsoFLOP profiles",
         "loss against N at each budget, with parabolas and minima",
-        lambda e: figures.isoflop_figure(e.profiles, e.forecast, e.outcome),
+        _isoflop,
     ),
     "contours": Drawing(
         "Contours of the loss",

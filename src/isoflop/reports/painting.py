@@ -7,9 +7,9 @@ from typing import Any
 
 from isoflop.reports.palette import Scheme, painted
 
-AXIS = {
+AXIS: Mapping[str, Any] = {
     "gridcolor": "@rule", "linecolor": "@muted", "tickcolor": "@muted", "ticks": "outside", "ticklen": 4,
-    "showline": True, "zeroline": False, "automargin": True,
+    "showline": True, "zeroline": False, "automargin": True, "title": {"standoff": 8},
 }  # fmt: skip
 # What draw.js gives a figure on the page, but for a ground of its own: a notebook may be dark.
 HOUSE = {
@@ -28,10 +28,14 @@ def shown(figure: Mapping[str, Any], scheme: Scheme = "light") -> dict[str, Any]
     ('#1d2129', 'outside')
     """
     layout = {"xaxis": {}, "yaxis": {}, **figure.get("layout", {})}
-    dressed = {key: AXIS | given if key[1:5] == "axis" else given for key, given in layout.items()}
+    dressed = {key: _axis(given) if key[1:5] == "axis" else given for key, given in layout.items()}
     sliders = {"sliders": [_slider(figure["slider"])]} if "slider" in figure else {}
     whole: dict[str, Any] = painted({"data": figure["data"], "layout": HOUSE | dressed | sliders}, scheme)
     return whole
+
+
+def _axis(given: Mapping[str, Any]) -> dict[str, Any]:
+    return {**AXIS, **given, "title": {**AXIS["title"], **given.get("title", {})}}
 
 
 def _slider(slider: Mapping[str, Any]) -> dict[str, Any]:
@@ -40,6 +44,7 @@ def _slider(slider: Mapping[str, Any]) -> dict[str, Any]:
         "active": slider["at"],
         "currentvalue": {"prefix": "", "font": {"color": "@ink"}},
         "pad": {"t": 50},
+        "font": {"color": "rgba(0, 0, 0, 0)"},  # of the steps, whose words are too long to stand beside one another
         "steps": [
             {"label": step["text"], "method": "restyle", "args": _restyled(step["restyle"])} for step in slider["steps"]
         ],

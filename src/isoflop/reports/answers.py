@@ -148,5 +148,6 @@ def _wrong(evidence: Evidence, lines: tuple[Line, ...]) -> str:
     curve, _ = evidence.seek("specification")
     if curve is not None:
         parts.append(f"Other defensible choices put N* anywhere from {' to '.join(map(format_si, curve.spread))}.")
-    parts += [f"Caution: {note.message}" for note in evidence.leading.verdict.notes if note.cautions][:2]
+    if cautions := sum(note.cautions for note in evidence.leading.verdict.notes):
+        parts.append(f"And the fit itself has {cautions} caution{'s' if cautions > 1 else ''}, below.")
     return " ".join(parts)

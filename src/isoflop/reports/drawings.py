@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+import numpy as np
+
 from isoflop.errors import DataError
 from isoflop.reports import figures
 from isoflop.reports.evidence import Evidence
@@ -25,6 +27,21 @@ def _isoflop(evidence: Evidence) -> Figure:
     if not found.minima:
         raise DataError("there is no profile: " + "; ".join(note.message for note in found.verdict.notes))
     return figures.isoflop_figure(found, evidence.forecast, evidence.outcome)
+
+
+def _interval(evidence: Evidence) -> tuple[float, float] | None:
+    held = evidence.decision.intervals
+    return None if held is None else held.loss
+
+
+def _params_interval(evidence: Evidence) -> tuple[float, float] | None:
+    """That of N* at the target by the plain fit of the surface."""
+    law, level = evidence.surface.law, evidence.wanted.level
+    drawn = law.optimum_draws(evidence.target)
+    if drawn is None:
+        return None
+    low, high = np.quantile(drawn.params, [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)
 
 
 def _forecast_close(evidence: Evidence) -> Figure:
@@ -55,6 +72,32 @@ DRAWINGS: Mapping[str, Drawing] = {
     ),
     "residuals-quantiles": Drawing(
         "Residuals against the normal", "quantiles of the residuals", lambda e: figures.quantiles_figure(e.surface)
+    ),
+    "envelope": Drawing(
+        "Loss against compute",
+        "every run, the lower envelope and the law's frontier",
+        lambda e: figures.envelope_figure(e.fitted, e.envelope),
+    ),
+    "fan": Drawing(
+        "Extrapolation",
+        "the loss on the frontier to the target, with backtests",
+        lambda e: figures.fan_figure(e.leading, e.target, e.seek("backtest")[0], _interval(e)),
+    ),
+    "coefficients": Drawing(
+        "Coefficients",
+        "intervals of bootstrap and profile likelihood side by side",
+        lambda e: figures.forest_figure(e.surface, tuple((e.seek("likelihood")[0] or {}).values())),
+    ),
+    "pairs": Drawing("Draws in pairs", "how coefficients move together", lambda e: figures.pairs_figure(e.surface)),
+    "specification": Drawing(
+        "Specification curve",
+        "N* at the target under every defensible choice",
+        lambda e: figures.specification_figure(e.specification, _params_interval(e)),
+    ),
+    "approaches": Drawing(
+        "Three approaches",
+        "the exponent a by each approach, beside printed ones",
+        lambda e: figures.approaches_figure(e.approaches),
     ),
     "loss": Drawing(
         "Loss on the frontier",

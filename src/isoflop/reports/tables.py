@@ -10,7 +10,7 @@ from typing import Literal
 
 import numpy as np
 
-from isoflop.conventions import ParamsConvention, counted_by, describe
+from isoflop.conventions import LossUnit, ParamsConvention, counted_by, describe
 from isoflop.fitting import Backtest, CountingRow, Fit
 from isoflop.planning import Plan
 from isoflop.quantities import format_estimate, format_flops, format_interval, format_si, format_value
@@ -151,7 +151,9 @@ class RunColumn:
 
 def run_columns(runs: Runs) -> list[RunColumn]:
     """The run's labels, N, D, D/N, C, loss, and those of the usual measurements that the table has."""
-    seen = [name for name in SHOWN if name in runs.columns]
+    seen = [
+        name for name in SHOWN if name in runs.columns and (is_number(runs.columns[name]) or any(runs.columns[name]))
+    ]
     labels = [RunColumn(name, SHOWN[name], "text") for name in seen if not is_number(runs.columns[name])]
     measured = [RunColumn(name, SHOWN[name], "measurement") for name in seen if is_number(runs.columns[name])]
     usual = [
@@ -191,7 +193,7 @@ def plan_table(plan: Plan) -> str:
     rows = []
     for row in plan.rows:
         held = row.intervals
-        comparable = row.conventions.loss is plan.rows[0].conventions.loss or row is plan.rows[0]
+        comparable = plan.rows[0].conventions.loss in (row.conventions.loss, LossUnit.UNSTATED)
         loss = "–" if row.loss is None or not comparable else format_estimate(row.loss, held.loss if held else None)
         N, D = (
             count_with_interval(row.params, held.params if held else None),

@@ -3,19 +3,26 @@
 Nothing is computed here but laws and parabolas at the points of a drawing.
 """
 
+from isoflop.reports.figures.approaches import approaches_figure
 from isoflop.reports.figures.coefficients import forest_figure, pairs_figure
 from isoflop.reports.figures.counting import exponents_figure
+from isoflop.reports.figures.curves import TrainingCurve, training_curves_figure
+from isoflop.reports.figures.envelope import envelope_figure
 from isoflop.reports.figures.extrapolation import fan_figure
 from isoflop.reports.figures.forecast import forecast_figure
 from isoflop.reports.figures.frontier import loss_figure, optimum_figure
 from isoflop.reports.figures.marks import Figure
 from isoflop.reports.figures.profiles import isoflop_figure, stragglers
 from isoflop.reports.figures.residuals import quantiles_figure, residuals_figure
+from isoflop.reports.figures.specification import specification_figure
 from isoflop.reports.figures.surface import contours_figure
 
 __all__ = [
     "Figure",
+    "TrainingCurve",
+    "approaches_figure",
     "contours_figure",
+    "envelope_figure",
     "exponents_figure",
     "fan_figure",
     "forecast_figure",
@@ -26,5 +33,7 @@ __all__ = [
     "pairs_figure",
     "quantiles_figure",
     "residuals_figure",
+    "specification_figure",
     "stragglers",
+    "training_curves_figure",
 ]

@@ -48,10 +48,9 @@ def fan_figure(fit: Fit, target: float, backtest: Backtest | None = None, interv
     data += [marks.line(past, optimum(law, past).loss, "@law", "dash")]
     data += [] if backtest is None else _backtests(runs, backtest)
     data.append(_answer(fit, target, interval))
-    shown = [value for trace in data for value in trace["y"]] + [*(interval or ())]
     layout = {
         "xaxis": flops_axis(*log_span(C)),
-        "yaxis": loss_axis(runs.conventions, *log_span(shown)),
+        "yaxis": loss_axis(runs.conventions, *log_span(marks.heights(data))),
         "shapes": [marks.beyond(largest, 10 * C[-1])],
         "annotations": marks.sample_note(rows.size, len(runs)),
     }

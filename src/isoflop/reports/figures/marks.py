@@ -27,6 +27,8 @@ MOST_POINTS = 2000
 NOTABLE = 50
 THIN = 1.2
 MOST_BAR_TICKS = 3
+NAME_GAP = 0.06
+"""Share of an axis between two names at its side."""
 
 
 def trace(x: Any, y: Any, **rest: Any) -> Trace:
@@ -73,15 +75,6 @@ def band(C: FloatArray, draws: FloatArray | None, level: float) -> list[Trace]:
     low, high = np.quantile(draws, [(1 - level) / 2, (1 + level) / 2], axis=0)
     outline = {"x": [*C, *C[::-1]], "y": [*high, *low[::-1]], "mode": "lines", "line": {"width": 0}}
     return [trace(**outline, fill="toself", fillcolor="@band", hoverinfo="skip")]
-
-
-def solid_then_dashed(C: FloatArray, values: FloatArray, largest: float) -> list[Trace]:
-    """A line through what was observed, dashed where it is extrapolated."""
-    at = np.exp(np.interp(np.log(largest), np.log(C), np.log(values)))
-    seen, beyond = largest > C, largest < C
-    solid = line([*C[seen], largest], [*values[seen], at], "@law")
-    dashed = line([largest, *C[beyond]], [at, *values[beyond]], "@law", dash="dash")
-    return [solid, dashed]
 
 
 def names_axis(names: Sequence[str]) -> dict[str, Any]:
@@ -155,9 +148,9 @@ def sample_note(drawn: int, count: int) -> list[dict[str, Any]]:
     """What a thinned figure says of itself; nothing where every row is drawn."""
     if drawn == count:
         return []
-    corner = {"xref": "paper", "yref": "paper", "x": 0.01, "y": 0.99, "xanchor": "left", "yanchor": "top"}
-    text = f"a sample of {drawn:,} of {count:,} runs"
-    return [{"text": text, "showarrow": False, "font": {"size": 11, "color": "@muted"}, **corner}]
+    corner = {"xref": "paper", "yref": "paper", "x": 0, "y": 1, "xanchor": "left", "yanchor": "bottom", "borderpad": 0}
+    text = f"{drawn:,} of {count:,} runs"
+    return [{"text": text, "showarrow": False, "font": {"size": 10, "color": "@muted"}, **corner}]
 
 
 def beyond(start: float, end: float) -> dict[str, Any]:
@@ -171,4 +164,36 @@ def beyond(start: float, end: float) -> dict[str, Any]:
 
 def seen_and_beyond(smallest: float, largest: float, end: float) -> tuple[FloatArray, FloatArray]:
     """Budgets to draw a line at: those up to the largest run, and from there to the end."""
-    return np.geomspace(smallest, largest, POINTS // 2), np.geomspace(largest, max(end, largest), POINTS // 2)
+    seen, past = np.geomspace(smallest, largest, POINTS // 2), np.geomspace(largest, max(end, largest), POINTS // 2)
+    seen[-1] = past[0] = largest  # not nearly
+    return seen, past
+
+
+def heights(traces: Sequence[Trace]) -> list[float]:
+    """Every y that is drawn, ends of error bars included: what an axis has to hold."""
+    found: list[float] = []
+    for one in traces:
+        bar = one.get("error_y", {})
+        found += one["y"]
+        found += [y + up for y, up in zip(one["y"], bar.get("array", ()), strict=False)]
+        found += [y - down for y, down in zip(one["y"], bar.get("arrayminus", ()), strict=False)]
+    return found
+
+
+def end_names(ends: Mapping[str, float], axis: Mapping[str, Any]) -> tuple[Trace, dict[str, Any]]:
+    """An axis at the right of a logarithmic one that names lines by where they end, and the trace that calls it up.
+
+    Names that would touch are moved apart; their order is that of the lines.
+    """
+    low, high = axis["range"]
+    gap = NAME_GAP * (high - low)
+    names = sorted(ends, key=lambda name: ends[name])
+    places = [float(np.log10(ends[name])) for name in names]
+    for k in range(1, len(places)):
+        places[k] = max(places[k], places[k - 1] + gap)
+    over = max(0.0, places[-1] - high)
+    places = [place - over for place in places]
+    right = {"overlaying": "y", "side": "right", "type": "log", "range": [low, high], "showgrid": False}
+    ticks = {"tickvals": [10**place for place in places], "ticktext": names, "tickfont": {"size": 10}}
+    unseen = trace([], [], mode="markers", marker=UNSEEN, yaxis="y2", hoverinfo="skip")
+    return unseen, {**right, **ticks, "showline": False, "ticks": ""}

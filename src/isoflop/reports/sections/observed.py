@@ -11,6 +11,9 @@ from isoflop.reports.sections._section import Room, Section, absent, quiet, show
 from isoflop.reports.svg import isoflop_svg
 from isoflop.reports.typeset import typeset
 
+FOLDED = 12
+"""A table of more profiles than this is folded."""
+
 
 def profiles(evidence: Evidence) -> Section:
     fit = evidence.profiles
@@ -21,9 +24,20 @@ def profiles(evidence: Evidence) -> Section:
     label = f"Loss against parameters at {len(fit.minima)} budgets. {prose.verdict_line(fit)}."
     still = f"<noscript>{isoflop_svg(fit, evidence.forecast, evidence.outcome)}</noscript>"
     body, drawn = shown(evidence, (Room("isoflop", label, caption, still=still),))
-    lead = f"<p>{escape(prose.introduction(fit))}</p>{verdict(fit, prose.verdict_line(fit))}"
-    body = lead + body + tables.minima_table(fit) + quiet(prose.noise_sentence(fit))
+    line = prose.verdict_line(fit)
+    said = light(fit, line) if fit is evidence.leading else verdict(fit, line)
+    lead = f"<p>{escape(prose.introduction(fit))}</p>{said}"
+    body = lead + body + _minima(fit) + quiet(prose.noise_sentence(fit))
     return Section("profiles", "IsoFLOP profiles", body, drawn)
+
+
+def _minima(fit: Fit) -> str:
+    """The table of minima, folded where it is long."""
+    body, count = tables.minima_table(fit), len(fit.minima)
+    if count <= FOLDED:
+        return body
+    held = sum(found.interior for found in fit.minima)
+    return f"<details><summary>{count} profiles: {held} bracketed, {count - held} refused</summary>{body}</details>"
 
 
 def frontier(evidence: Evidence) -> Section:
@@ -61,8 +75,12 @@ def envelope(evidence: Evidence) -> Section:
 
 def verdict(fit: Fit, line: str) -> str:
     """A fit's verdict as a line with its light, and its notes."""
-    light = '<span class="light" aria-hidden="true"></span>'
-    return f'<p class="verdict {fit.verdict.status}">{light}<span>{typeset(line)}</span></p>{notes(fit)}'
+    return light(fit, line) + notes(fit)
+
+
+def light(fit: Fit, line: str) -> str:
+    lamp = '<span class="light" aria-hidden="true"></span>'
+    return f'<p class="verdict {fit.verdict.status}">{lamp}<span>{typeset(line)}</span></p>'
 
 
 def notes(fit: Fit) -> str:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from isoflop.reports import prose, tables
 from isoflop.reports.evidence import Evidence
 from isoflop.reports.sections._section import Room, Section, absent, quiet, shown
-from isoflop.reports.sections.observed import verdict
+from isoflop.reports.sections.observed import light, verdict
 
 
 def contours(evidence: Evidence) -> Section:
     fit = evidence.surface
-    body = verdict(fit, prose.surface_line(evidence.profiles, fit))
+    line = prose.surface_line(evidence.profiles, fit)
+    # The notes of the fit that leads stand at the head of the page.
+    body = verdict(fit, line) if fit is not evidence.leading else light(fit, line)
     if fit.fitted is None:
         return Section("contours", "The loss surface", body)
     caption = (
@@ -50,7 +52,8 @@ def coefficients(evidence: Evidence) -> Section:
     caption = (
         f"Each coefficient with its {fit.level:.0%} interval from the joint draws and by profile likelihood, in units "
         "of the interval; where the two differ, the runs bound the coefficient on one side only, or the draws have "
-        "tails. Right, draws in pairs: a coefficient that moves with another is not known alone."
+        "tails. Open diamonds are published values of the same form, arrows those off the scale. Beside it, draws in "
+        "pairs: a coefficient that moves with another is not known alone."
     )
     rooms = (
         Room("coefficients", "Coefficients with intervals by bootstrap and by profile.", kind="small"),

@@ -16,8 +16,8 @@ def extrapolation(evidence: Evidence) -> Section:
         return Section("extrapolation", heading, absent("there is no law to extrapolate."))
     caption = (
         "The law's loss on the frontier up to the target, with the band of its draws; on grey, past the largest run. "
-        "The bar at the target holds the error of the form too, where backtests have taught it. Arrows are backtests: "
-        "fitted up to their foot, asked about their head; a filled head was held by its interval."
+        "The bar at the target holds the error of the form too, where backtests have taught it. A diamond with its bar "
+        "is a backtest: predicted from the runs up to there, of the run at the circle; filled where its interval held."
     )
     body, drawn = shown(evidence, (Room("fan", "Loss on the frontier against compute, to the target.", caption),))
     found, reason = evidence.seek("backtest")

@@ -18,7 +18,7 @@ ROOM = 0.05
 DRAWN = {"type", "range", "tickvals", "ticktext", "tickmode", "nticks", "title", "domain", "anchor", "showgrid"}
 DRAWN |= {"zeroline", "zerolinecolor", "showticklabels", "visible", "autorange", "side", "tickformat", "ticks", "dtick"}
 DRAWN |= {"categoryorder", "categoryarray", "ticksuffix", "tickprefix", "tickangle", "tickfont", "matches", "rangemode"}
-DRAWN |= {"showline", "zerolinewidth", "tick0"}
+DRAWN |= {"showline", "zerolinewidth", "tick0", "overlaying", "mirror"}
 # These are for a pointer, or ask for what is always done here.
 FOR_THE_SCREEN = {"automargin", "fixedrange", "hoverformat", "constrain", "gridcolor", "linecolor", "tickcolor"}
 FOR_THE_SCREEN |= {"ticklen", "layer", "exponentformat"}

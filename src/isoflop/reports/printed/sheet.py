@@ -85,6 +85,8 @@ def _panes(sheet: Figure, layout: Mapping[str, Any], shown: list[Trace], roles: 
     found = {}
     for name in dict.fromkeys(name for pair in pairs for name in pair):
         given = layout.get(_key(name), {})
+        if "overlaying" in given:
+            given = {"domain": layout.get(_key(given["overlaying"]), {}).get("domain", (0, 1)), **given}
         matched = given.get("matches", name)
         same = {"range": layout[_key(matched)]["range"]} if "range" in layout.get(_key(matched), {}) else {}
         on_it = [trace for trace in shown if {name, matched} & {trace.get(f"{name[0]}axis", name[0])}]
@@ -95,6 +97,8 @@ def _panes(sheet: Figure, layout: Mapping[str, Any], shown: list[Trace], roles: 
         for name, other in zip(pair, pair[::-1], strict=True):
             anchor = found[name].given.get("anchor", next(p for p in pairs if name in p)[name[0] == "x"])
             set_up(axes, found[name], labelled=anchor == other, roles=roles)
+        if any("overlaying" in found[name].given for name in pair):
+            axes.grid(False)  # which would be drawn over the traces of the pane beneath
         panes[pair] = Pane(found[pair[0]], found[pair[1]], axes)
     return panes
 

@@ -44,7 +44,8 @@ def set_up(axes: Axes, axis: Axis, labelled: bool, roles: Roles) -> None:
     _set_words(theirs, axis, shown, roles)
     side = _side(axis)
     for edge in ("bottom", "top") if letter == "x" else ("left", "right"):
-        axes.spines[edge].set_visible(edge == side and shown and given.get("showline", True))
+        lined = (edge == side or given.get("mirror", False)) and given.get("showline", True)
+        axes.spines[edge].set_visible(shown and lined)
         axes.spines[edge].set(color=rgba(roles["muted"]), linewidth=HAIR)
     if given.get("showgrid", True) and given.get("visible", True):
         axes.grid(True, axis=letter, which="major", color=rgba(roles["rule"]), linewidth=HAIR)

@@ -12,11 +12,16 @@ from typing import Any
 import numpy as np
 import pytest
 
+from isoflop import laws
 from isoflop.errors import UsageError
-from isoflop.fitting import Fit, Forecast, Outcome
+from isoflop.fitting import Fit, Forecast, Outcome, Specification, SpecificationCurve
+from isoflop.reports.drawings import DRAWINGS
+from isoflop.reports.evidence import Evidence, Wanted
 from isoflop.reports.figures import isoflop_figure, loss_figure, optimum_figure
 from isoflop.reports.palette import painted
-from isoflop.reports.static import save_static
+from isoflop.reports.printed import printed
+from isoflop.reports.static import save_static, sheet_size
+from isoflop.runs import Runs
 
 NS = {"svg": "http://www.w3.org/2000/svg", "xlink": "{http://www.w3.org/1999/xlink}"}
 TICK = re.compile(r"([xy])tick_\d+")
@@ -213,6 +218,45 @@ def test_colours_are_those_of_the_scheme(frontier: Fit, expected: Forecast, came
         assert painted("@law", scheme, "color") in text
         assert painted("@forecast", scheme, "color") in text
         assert "@" not in text
+
+
+CHOICES = [
+    Specification("huber", 1e-3, "total", 0.0, None, 28, 70e9, 1.95),
+    Specification("absolute", None, "total", 0.2, 5.0, 28, 90e9, 1.94),
+    Specification("least_squares", None, "total", 0.2, None, 28, None, None),
+]
+
+
+@pytest.fixture(scope="session")
+def everything(runs: Runs, sweep: Runs, frontier: Fit, expected: Forecast, came_out: Outcome) -> Evidence:
+    """A table of which every figure can be drawn; what takes long to find is given."""
+    known = {
+        "profiles": frontier,
+        "likelihood": {},
+        "backtest": None,
+        "specification": SpecificationCurve(1e13, tuple(CHOICES)),
+    }
+    asked = Wanted(draws=60, target=1e13)
+    return Evidence("A small study", runs, sweep, asked, forecast=expected, outcome=came_out, known=known)
+
+
+@pytest.mark.parametrize("name", DRAWINGS)
+def test_every_figure_of_the_report_can_be_printed(name: str, everything: Evidence) -> None:
+    figure = DRAWINGS[name].draw(everything)
+    svg = ET.fromstring(printed(figure, *sheet_size(figure, None, None), "light", "svg"))
+    gids = {part.get("id") for part in svg.iter(f"{{{NS['svg']}}}g")}
+    for k, trace in enumerate(figure["data"]):
+        seen = trace.get("opacity", 1) and trace.get("marker", {}).get("opacity", 1) and len(trace["x"])
+        if "markers" in trace["mode"] and seen:
+            assert f"trace{k}-markers" in gids
+        if "lines" in trace["mode"] and trace.get("line", {}).get("width", 2):
+            assert f"trace{k}-line" in gids
+
+
+def test_published_laws_behind_a_frontier_are_named_at_its_edge(frontier: Fit, tmp_path: Path) -> None:
+    figure = optimum_figure(frontier, "params", None, [laws.law("hoffmann2022")], 1e14)
+    words = ["".join(text.itertext()) for text in drawing(figure, tmp_path).iter(f"{{{NS['svg']}}}text")]
+    assert set(figure["layout"].get("yaxis2", {}).get("ticktext", ())) <= set(words)
 
 
 POINT = {"type": "scatter", "x": [1, 2], "y": [1, 2]}

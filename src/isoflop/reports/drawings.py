@@ -44,6 +44,12 @@ def _params_interval(evidence: Evidence) -> tuple[float, float] | None:
     return float(low), float(high)
 
 
+def _pairs(evidence: Evidence) -> Figure:
+    if not evidence.surface.law.draws:
+        raise DataError("the fit has no draws; ask for some, as with --draws 400.")
+    return figures.pairs_figure(evidence.surface)
+
+
 def _forecast_close(evidence: Evidence) -> Figure:
     if evidence.forecast is None:
         raise DataError("no forecast was written down.")
@@ -88,7 +94,7 @@ DRAWINGS: Mapping[str, Drawing] = {
         "intervals of bootstrap and profile likelihood side by side",
         lambda e: figures.forest_figure(e.surface, tuple((e.seek("likelihood")[0] or {}).values())),
     ),
-    "pairs": Drawing("Draws in pairs", "how coefficients move together", lambda e: figures.pairs_figure(e.surface)),
+    "pairs": Drawing("Draws in pairs", "how coefficients move together", _pairs),
     "specification": Drawing(
         "Specification curve",
         "N* at the target under every defensible choice",

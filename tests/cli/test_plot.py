@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
@@ -105,3 +107,20 @@ def test_wrong_words(words: str, code: int, named: str, capsys: pytest.CaptureFi
     assert len(said.err.splitlines()) == 1
     assert not said.out
     assert not list(Path().glob("a.*"))
+
+
+PAGE = Path(__file__).parents[2] / "docs" / "figures.md"
+
+
+def test_the_page_names_every_figure_as_the_list_does() -> None:
+    shown = re.findall(r"^\| `([\w-]+)` \| (.*) \|$", PAGE.read_text(encoding="utf-8"), flags=re.M)
+    assert dict(shown) == {name: f"{drawing.title}: {drawing.says}" for name, drawing in DRAWINGS.items()}
+
+
+def test_the_commands_of_the_page_print_what_it_says(capsys: pytest.CaptureFixture[str]) -> None:
+    (block,) = re.findall(r"^```console\n(.*?)^```", PAGE.read_text(encoding="utf-8"), flags=re.M | re.S)
+    lines = block.splitlines()
+    Path("examples").symlink_to(PAGE.parents[1] / "examples")
+    for command, said in zip(lines[::2], lines[1::2], strict=True):
+        assert run(shlex.split(command.removeprefix("$ isoflop "))) == 0
+        assert capsys.readouterr().out.strip() == said

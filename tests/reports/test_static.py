@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from isoflop import laws
 from isoflop.errors import UsageError
 from isoflop.fitting import Fit, Forecast, Outcome, Specification, SpecificationCurve
 from isoflop.reports.drawings import DRAWINGS
@@ -220,6 +219,7 @@ def test_colours_are_those_of_the_scheme(frontier: Fit, expected: Forecast, came
         assert "@" not in text
 
 
+POINT = {"type": "scatter", "x": [1, 2], "y": [1, 2]}
 CHOICES = [
     Specification("huber", 1e-3, "total", 0.0, None, 28, 70e9, 1.95),
     Specification("absolute", None, "total", 0.2, 5.0, 28, 90e9, 1.94),
@@ -253,13 +253,16 @@ def test_every_figure_of_the_report_can_be_printed(name: str, everything: Eviden
             assert f"trace{k}-line" in gids
 
 
-def test_published_laws_behind_a_frontier_are_named_at_its_edge(frontier: Fit, tmp_path: Path) -> None:
-    figure = optimum_figure(frontier, "params", None, [laws.law("hoffmann2022")], 1e14)
-    words = ["".join(text.itertext()) for text in drawing(figure, tmp_path).iter(f"{{{NS['svg']}}}text")]
-    assert set(figure["layout"].get("yaxis2", {}).get("ticktext", ())) <= set(words)
-
-
-POINT = {"type": "scatter", "x": [1, 2], "y": [1, 2]}
+def test_an_axis_over_another_has_its_words_on_the_other_side(tmp_path: Path) -> None:
+    right = {"overlaying": "y", "side": "right", "tickvals": [0, 1], "ticktext": ["none", "all"], "range": [0, 1]}
+    data = [POINT, {**POINT, "y": [0, 1], "yaxis": "y2"}]
+    layout = {"yaxis2": right, "yaxis": {"range": [1, 2], "tickvals": [1, 2], "ticktext": ["one", "two"]}}
+    svg = drawing({"data": data, "layout": layout}, tmp_path)
+    places = {"".join(text.itertext()): text for text in svg.iter(f"{{{NS['svg']}}}text")}
+    assert float(places["one"].get("x")) < float(places["none"].get("x"))
+    assert float(places["two"].get("y")) == pytest.approx(float(places["all"].get("y")), abs=0.01)
+    lines = [path_points(group(svg, f"trace{k}-line")) for k in (0, 1)]
+    np.testing.assert_allclose(*lines)  # each fills its own axes from corner to corner
 
 
 @pytest.mark.parametrize(

@@ -30,22 +30,23 @@ def split_figure(law: Law, target: float | None = None, level: float = 0.9) -> F
     From the smallest run to ``target`` FLOPs, or to 100 times the largest run.
     """
     smallest, largest = law.fitted_range.flops or UNKNOWN_RANGE
-    C = np.geomspace(min(smallest, target or smallest), max(target or BEYOND * largest, largest), marks.POINTS)
+    end = target or BEYOND * largest
+    seen, past = marks.seen_and_beyond(min(smallest, end), min(largest, end), end)
+    C = np.concatenate([seen, past[1:]])
     best, drawn = optimum(law, C), optima_drawn(law, C)
     data = []
-    layout: dict[str, Any] = {
-        "xaxis": flops_axis(C[0], C[-1]) | {"domain": [*LEFT]},
-        "xaxis2": flops_axis(C[0], C[-1]) | {"domain": [*RIGHT], "anchor": "y2"},
-    }
-    for which, pane in (("params", ""), ("tokens", "2")):
+    layout: dict[str, Any] = {"shapes": []}
+    for which, pane, domain in (("params", "", LEFT), ("tokens", "2", RIGHT)):
         values = getattr(best, which)
         traces = marks.band(C, None if drawn is None else getattr(drawn, which), level)
-        traces += marks.solid_then_dashed(C, values, min(largest, C[-1]))
-        data += [trace | {"xaxis": f"x{pane}", "yaxis": f"y{pane}"} for trace in traces]
+        traces.append(marks.line(seen, values[: len(seen)], "@law"))
+        if end > largest:
+            traces.append(marks.line(past, values[len(seen) - 1 :], "@law", "dash"))
+            layout["shapes"].append(marks.beyond(largest, end) | {"xref": f"x{pane}"})
+        data += [trace | _on(pane) for trace in traces]
         span = log_span(np.concatenate([trace["y"] for trace in traces]))
         layout[f"yaxis{pane}"] = log_axis(TITLES[which], *span, count_label) | {"anchor": f"x{pane}"}
-    if largest < C[-1]:
-        layout["shapes"] = [marks.beyond(largest, C[-1]) | {"xref": f"x{pane}"} for pane in ("", "2")]
+        layout[f"xaxis{pane}"] = flops_axis(C[0], end) | {"domain": [*domain], "anchor": f"y{pane}"}
     return {"data": data, "layout": layout}
 
 

@@ -265,6 +265,15 @@ def test_an_axis_over_another_has_its_words_on_the_other_side(tmp_path: Path) ->
     np.testing.assert_allclose(*lines)  # each fills its own axes from corner to corner
 
 
+def test_panes_side_by_side_take_the_width_of_a_page_and_no_more_height_than_they_need() -> None:
+    two = {"xaxis": {"domain": [0, 0.4]}, "xaxis2": {"domain": [0.6, 1]}, "yaxis": {}, "yaxis2": {}}
+    assert sheet_size({"layout": {}}, None, None) == pytest.approx((84, 57.12))
+    assert sheet_size({"layout": two}, None, None) == pytest.approx((174, 69.6))
+    assert sheet_size({"layout": two}, 100, None) == pytest.approx((100, 40))
+    stacked = {"yaxis": {"domain": [0, 0.4]}, "yaxis2": {"domain": [0.6, 1]}}
+    assert sheet_size({"layout": stacked}, None, None) == pytest.approx((84, 57.12))
+
+
 @pytest.mark.parametrize(
     ("figure", "named"),
     [

@@ -40,7 +40,7 @@ def plot(
     family: Annotated[str, typer.Option(help="The form of the loss surface, or FILE.py:NAME.")] = "chinchilla",
     group: Annotated[str | None, typer.Option(help="The column that names what rows share, as a curve.")] = None,
     width: Millimetres = None,
-    height: Annotated[float | None, typer.Option(help="In mm; 0.68 of the width.")] = None,
+    height: Annotated[float | None, typer.Option(help="In mm; what suits the panes.")] = None,
     dark: Annotated[bool, typer.Option("--dark", help="In colours for a dark page.")] = False,
     draws: Annotated[int | None, typer.Option(help="Joint draws behind the intervals.")] = None,
     level: Annotated[float, typer.Option(help="Level of the intervals.")] = LEVEL,

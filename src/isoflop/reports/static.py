@@ -13,7 +13,8 @@ from isoflop.reports.palette import Scheme
 FORMS = ("svg", "pdf", "png")
 COLUMN_MM, PAGE_MM = 84.0, 174.0
 """The usual widths of one column of print and of two."""
-HEIGHT_PER_WIDTH = 0.68
+HIGHEST, PANE = 0.68, 0.8
+"""Height over width of a figure, and of one pane of several."""
 
 
 def static_form(path: Path) -> str:
@@ -64,10 +65,15 @@ def sheet_size(figure: Mapping[str, Any], width_mm: float | None, height_mm: flo
     for name, size in (("width", width_mm), ("height", height_mm)):
         if size is not None and not 0 < size <= 2000:
             raise UsageError(f"a {name} of {size:g} mm is no size of a figure; a column is 84 mm wide, a page 174.")
-    axes = {key: axis for key, axis in figure.get("layout", {}).items() if key.startswith("xaxis")}
-    beside = len({tuple(axis.get("domain", (0, 1))) for axis in axes.values()}) > 1
-    width = width_mm or (PAGE_MM if beside else COLUMN_MM)
-    return width, height_mm or HEIGHT_PER_WIDTH * width
+    beside, stacked = (_places(figure, letter) for letter in ("xaxis", "yaxis"))
+    width = width_mm or (PAGE_MM if beside > 1 else COLUMN_MM)
+    return width, height_mm or width * (min(HIGHEST, PANE * stacked / beside) if beside > 1 else HIGHEST)
+
+
+def _places(figure: Mapping[str, Any], kind: str) -> int:
+    """How many panes stand beside one another along the axes of a kind."""
+    axes = [axis for key, axis in figure.get("layout", {}).items() if key.startswith(kind)]
+    return len({tuple(axis.get("domain", (0, 1))) for axis in axes})
 
 
 def _printed(figure: Mapping[str, Any], width: float, height: float, scheme: Scheme, form: str) -> bytes:

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from isoflop.reports import Evidence, write_report
+from isoflop.reports.drawings import DRAWINGS
 from isoflop.reports.palette import SCHEMES, scheme_roles
 from isoflop.runs import Runs
 
@@ -53,7 +54,7 @@ def report(page: Evidence, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_every_figure_is_drawn_and_the_console_is_silent(report: Path, tmp_path: Path) -> None:
     dom, console = browse(report, tmp_path)
     assert console == []
-    for name in ("isoflop", "optimal-params", "optimal-tokens", "loss", "forecast-close", "exponents"):
+    for name in DRAWINGS:
         drawn = re.search(rf'<div class="plot[^"]*" id="figure-{name}".*?</figure>', dom, re.DOTALL)
         assert drawn is not None
         assert 'class="main-svg"' in drawn[0]
@@ -126,6 +127,7 @@ def test_no_table_of_answers_is_cut_off_on_a_phone(report: Path, tmp_path: Path,
     title = re.search(r"<title>(.*?)</title>", dom, re.DOTALL)
     assert title is not None
     found = json.loads(unescape(title[1]))
-    assert found["tables"] == [False] * 6
+    assert len(found["tables"]) > 6
+    assert not any(found["tables"])
     assert found["page"] is False
     assert found["long"] is True

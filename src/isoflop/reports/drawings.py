@@ -79,6 +79,16 @@ DRAWINGS: Mapping[str, Drawing] = {
     "residuals-quantiles": Drawing(
         "Residuals against the normal", "quantiles of the residuals", lambda e: figures.quantiles_figure(e.surface)
     ),
+    "optimal-params": Drawing(
+        "Compute-optimal parameters",
+        "N* against C with its band, and published laws behind",
+        lambda e: figures.optimum_figure(e.leading, "params", e.forecast, e.published, e.target),
+    ),
+    "optimal-tokens": Drawing(
+        "Compute-optimal tokens",
+        "D* against C with its band, and published laws behind",
+        lambda e: figures.optimum_figure(e.leading, "tokens", e.forecast, e.published, e.target),
+    ),
     "envelope": Drawing(
         "Loss against compute",
         "every run, the lower envelope and the law's frontier",

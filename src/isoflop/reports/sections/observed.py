@@ -16,6 +16,7 @@ FOLDED = 12
 
 
 def profiles(evidence: Evidence) -> Section:
+    """What approach 2 sees, minima that were refused too."""
     fit = evidence.profiles
     if not fit.minima:
         reasons = "; ".join(note.message for note in fit.verdict.notes)
@@ -41,6 +42,7 @@ def _minima(fit: Fit) -> str:
 
 
 def frontier(evidence: Evidence) -> Section:
+    """N* and D* against compute, published laws and the other approaches beside them."""
     fit = evidence.leading
     if fit.allocation is None:
         return Section("frontier", "The compute-optimal frontier", absent(_why_not(fit)))

@@ -9,6 +9,7 @@ from isoflop.reports.sections.observed import light, verdict
 
 
 def contours(evidence: Evidence) -> Section:
+    """L(N, D) with the runs, the frontier and a budget to move."""
     fit = evidence.surface
     line = prose.surface_line(evidence.profiles, fit)
     # The notes of the fit that leads stand at the head of the page.
@@ -24,6 +25,7 @@ def contours(evidence: Evidence) -> Section:
 
 
 def residuals(evidence: Evidence) -> Section:
+    """Residuals against N, D and C, and their quantiles."""
     fit = evidence.surface
     if fit.fitted is None:
         return Section("residuals", "What the surface leaves", absent("there is no surface."))
@@ -43,6 +45,7 @@ def residuals(evidence: Evidence) -> Section:
 
 
 def coefficients(evidence: Evidence) -> Section:
+    """Intervals of two kinds, draws in pairs, and the numbers."""
     fit = evidence.surface
     heading, leading = "Coefficients", evidence.leading
     others = tables.coefficient_table(leading) if leading.fitted is not None and leading is not fit else ""

@@ -11,6 +11,7 @@ from isoflop.reports.sections._section import Room, Section, absent, quiet, show
 
 
 def extrapolation(evidence: Evidence) -> Section:
+    """The fan to the target, and how such questions went before."""
     heading = "How far it reaches"
     if evidence.leading.allocation is None:
         return Section("extrapolation", heading, absent("there is no law to extrapolate."))
@@ -44,6 +45,7 @@ def forecast(evidence: Evidence) -> Section:
 
 
 def specification(evidence: Evidence) -> Section:
+    """N* under every combination of choices."""
     heading = "Other defensible choices"
     found, reason = evidence.seek("specification")
     if found is None:
@@ -59,6 +61,7 @@ def specification(evidence: Evidence) -> Section:
 
 
 def counting(evidence: Evidence) -> Section:
+    """The exponents under each way of counting N."""
     found, reason = evidence.seek("counting")
     if found is None:
         return Section("counting", "What N counts", absent(reason))
@@ -71,6 +74,7 @@ def counting(evidence: Evidence) -> Section:
 
 
 def checklist(lines: tuple[Line, ...]) -> Section:
+    """Every line, met, missing or not applicable."""
     met, missing = count(lines, State.MET), count(lines, State.MISSING)
     rest = len(lines) - met - missing
     head = f"<p>{met} met, {missing} missing, {rest} not applicable.</p>"

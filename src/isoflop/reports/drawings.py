@@ -22,6 +22,13 @@ class Drawing:
     draw: Callable[[Evidence], Figure]
 
 
+def _isoflop(evidence: Evidence) -> Figure:
+    found = evidence.profiles
+    if not found.minima:
+        raise DataError("there is no profile: " + "; ".join(note.message for note in found.verdict.notes))
+    return figures.isoflop_figure(found, evidence.forecast, evidence.outcome)
+
+
 def _interval(evidence: Evidence) -> tuple[float, float] | None:
     held = evidence.decision.intervals
     return None if held is None else held.loss
@@ -37,6 +44,12 @@ def _params_interval(evidence: Evidence) -> tuple[float, float] | None:
     return float(low), float(high)
 
 
+def _pairs(evidence: Evidence) -> Figure:
+    if not evidence.surface.law.draws:
+        raise DataError("the fit has no draws; ask for some, as with --draws 400.")
+    return figures.pairs_figure(evidence.surface)
+
+
 def _forecast_close(evidence: Evidence) -> Figure:
     if evidence.forecast is None:
         raise DataError("no forecast was written down.")
@@ -47,7 +60,7 @@ DRAWINGS: Mapping[str, Drawing] = {
     "isoflop": Drawing(
         "IsoFLOP profiles",
         "loss against N at each budget, with parabolas and minima",
-        lambda e: figures.isoflop_figure(e.profiles, e.forecast, e.outcome),
+        _isoflop,
     ),
     "contours": Drawing(
         "Contours of the loss",
@@ -91,7 +104,7 @@ DRAWINGS: Mapping[str, Drawing] = {
         "intervals of bootstrap and profile likelihood side by side",
         lambda e: figures.forest_figure(e.surface, tuple((e.seek("likelihood")[0] or {}).values())),
     ),
-    "pairs": Drawing("Draws in pairs", "how coefficients move together", lambda e: figures.pairs_figure(e.surface)),
+    "pairs": Drawing("Draws in pairs", "how coefficients move together", _pairs),
     "specification": Drawing(
         "Specification curve",
         "N* at the target under every defensible choice",

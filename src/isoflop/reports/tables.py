@@ -125,13 +125,19 @@ def runs_table(runs: Runs) -> str:
     """The runs, the first STATIC of them as they stand in the page: its script shows all, sorted as one likes."""
     columns = run_columns(runs)
     head = runs.take(np.arange(min(len(runs), STATIC)))
-    cells = [_cells(head, column) for column in columns]
-    header = [column.label for column in columns]
-    texts = sum(column.form == "text" for column in columns)
+    header, texts, rows = run_rows(head)
     some = f"All {len(runs)} runs" if len(head) == len(runs) else f"The first {STATIC} of {len(runs):,} runs"
-    body = table(some, header, zip(*cells, strict=True), texts=texts, narrow="scroll")
+    body = table(some, header, rows, texts=texts, narrow="scroll")
     known = escape(json.dumps([vars(column) for column in columns]))
     return f'<div id="runs-table" data-columns="{known}">{body}</div>'
+
+
+def run_rows(runs: Runs) -> tuple[list[str], int, list[tuple[str, ...]]]:
+    """The headings of a table of runs, how many of its columns hold words, and its cells row by row."""
+    columns = run_columns(runs)
+    cells = [_cells(runs, column) for column in columns]
+    texts = sum(column.form == "text" for column in columns)
+    return [column.label for column in columns], texts, list(zip(*cells, strict=True))
 
 
 @dataclass(frozen=True)

@@ -50,7 +50,7 @@ def render(evidence: Evidence) -> str:
         contents=" ".join(f'<a href="#{section.id}">{escape(section.heading)}</a>' for section in found),
         downloads=" ".join(f'<button type="button" data-file="{name}">{name}</button>' for name in downloads),
         sections="\n".join(_section(section) for section in found),
-        figures=embedded(drawn),
+        figures=embedded(as_drawn(drawn)),
         palette=embedded(palette()),
         files=embedded(downloads),
         script_hashes=" ".join(_hash(text) for text in scripts),
@@ -78,6 +78,15 @@ def palette() -> dict[str, Any]:
 def template(name: str) -> str:
     """The text of a file that pages are made of."""
     return (resources.files("isoflop.reports") / "templates" / name).read_text(encoding="utf-8")
+
+
+def as_drawn(value: Any) -> Any:
+    """A figure with the digits that a drawing can show, which halves a page."""
+    if isinstance(value, dict):
+        return {key: as_drawn(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [as_drawn(one) for one in value]
+    return float(f"{value:.6g}") if isinstance(value, float) else value
 
 
 def embedded(value: Any) -> str:

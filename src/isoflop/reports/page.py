@@ -91,7 +91,7 @@ def as_drawn(value: Any) -> Any:
 
 def embedded(value: Any) -> str:
     """JSON that can stand inside a script element: no "<" is left that could end it."""
-    return json.dumps(value, allow_nan=False).replace("<", "\\u003c")
+    return json.dumps(value, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c")
 
 
 def _answer(asks: str, says: str, see: str) -> str:

@@ -1,0 +1,167 @@
+"""What a report says of runs whose truth was planted, and every line of the checklist both ways."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from isoflop.conventions import Conventions, FlopsConvention, LossUnit, ParamsConvention
+from isoflop.laws import law
+from isoflop.quantities import format_si
+from isoflop.reports import Evidence, Wanted, as_markdown, as_object, gather
+from isoflop.reports.answers import answers, decision_line, status
+from isoflop.reports.checklist import Line, State, checklist
+from isoflop.runs import Runs
+
+TRUTH = law("besiroglu2024")
+STATED = Conventions(ParamsConvention.TOTAL, FlopsConvention.SIX_ND, LossUnit.NATS_PER_TOKEN)
+
+
+def planted(noise: float = 0.003, budgets: int = 7, **columns: object) -> Runs:
+    """Seven networks at each of several budgets, losses of Besiroglu et al.'s surface with noise."""
+    rng = np.random.default_rng(3)
+    C = np.repeat(np.geomspace(1e18, 1e21, budgets), 7)
+    N = TRUTH.optimum(C).params * np.tile(np.geomspace(1 / 6, 6, 7), budgets)
+    D = C / 6 / N
+    loss = TRUTH.predict(N, D) * np.exp(noise * rng.standard_normal(C.size))
+    names = {name: np.full(C.size, value) for name, value in columns.items()}
+    return Runs(N, D, loss, C, columns={**names, "budget": C}, conventions=STATED)
+
+
+@pytest.fixture(scope="module")
+def evidence() -> Evidence:
+    return gather(planted(), Wanted(target=1e22, draws=400), title="Planted")
+
+
+@pytest.fixture(scope="module")
+def lines(evidence: Evidence) -> dict[str, Line]:
+    return {line.asks: line for line in checklist(evidence)}
+
+
+def test_the_decision_holds_the_truth(evidence: Evidence) -> None:
+    best, row = TRUTH.optimum(1e22), evidence.decision
+    low, high = row.intervals.params
+    assert low < float(best.params) < high
+    assert high / low < 2
+    assert row.loss == pytest.approx(float(best.loss), rel=0.01)
+    assert format_si(row.params) in decision_line(evidence)
+
+
+def test_the_five_questions_are_answered_by_their_numbers(evidence: Evidence) -> None:
+    said = {one.asks: one.says for one in answers(evidence, checklist(evidence))}
+    assert len(said) == 5
+    held = evidence.backtest.splits
+    split = max((one for one in held if one.jump <= 15), key=lambda one: one.jump)
+    assert f"{split.relative_error:.2%}" in said["How sure is that?"]
+    assert "1.0 decades beyond the largest run" in said["How sure is that?"]
+    assert f"{evidence.surface.residual:.2%}" in said["Why?"]
+    assert "No row was left out" in said["What was excluded?"]
+    low, high = evidence.specification.spread
+    assert f"from {format_si(low)} to {format_si(high)}" in said["How would this be wrong?"]
+
+
+def test_no_light_is_green_where_an_essential_line_is_missing(evidence: Evidence) -> None:
+    lines = checklist(evidence)
+    settled = tuple(replace(line, state=State.MET) for line in lines)
+    calm = replace(
+        evidence, known={"leading": replace(evidence.leading, verdict=replace(evidence.leading.verdict, status="ok"))}
+    )
+    assert status(calm, settled) == "ok"
+    for k, line in enumerate(lines):
+        one_missing = (*settled[:k], replace(line, state=State.MISSING), *settled[k + 1 :])
+        assert status(calm, one_missing) == ("caution" if line.essential else "ok")
+    assert sum(line.essential for line in lines) == 8
+    far = replace(calm, wanted=Wanted(target=1e24, draws=400))
+    assert status(far, settled) == "caution"
+
+
+@pytest.mark.parametrize(
+    ("asks", "runs", "state", "says"),
+    [
+        ("What N, C and the loss count", planted(), State.MET, "N: total"),
+        (
+            "What N, C and the loss count",
+            replace(planted(), conventions=Conventions()),
+            State.MISSING,
+            "params_convention, loss_unit",
+        ),
+        ("Unique tokens and epochs", planted(), State.MISSING, "unique_tokens"),
+        ("Unique tokens and epochs", planted(unique_tokens=1e12), State.MET, "epochs up to"),
+        ("Shape of the networks", planted(layers=12.0), State.MET, "layers"),
+        ("Shape of the networks", planted(), State.MISSING, "which networks"),
+        ("Data and tokenizer", planted(dataset="c4"), State.MET, "dataset"),
+        ("Learning rate, batch and schedule of each run", planted(schedule="cosine"), State.MET, "schedule"),
+        ("Every run, failed ones too", planted(), State.MISSING, "finished runs only"),
+        ("Every run, failed ones too", planted(state="done"), State.MET, "49 runs and 0 left out"),
+        ("Noise between seeds", planted(loss_noise=0.006), State.MET, "0.006"),
+        ("A design that varies N, D and C", planted(), State.MET, "3.0 decades"),
+    ],
+)
+def test_a_line_is_met_or_missing_by_what_the_table_holds(asks: str, runs: Runs, state: State, says: str) -> None:
+    found = gather(runs, Wanted(draws=0))
+    (line,) = (Line(name, *answer(found)) for name, answer in checklist_lines() if name == asks)
+    assert (line.state, says in line.says) == (state, True), line.says
+
+
+def checklist_lines() -> tuple:
+    from isoflop.reports.checklist import LINES
+
+    return LINES
+
+
+def test_lines_that_the_fits_decide(evidence: Evidence, lines: dict[str, Line]) -> None:
+    for asks in ("A certificate of the minimum", "Held out by scale, beside simple rivals", "Form and objective"):
+        assert lines[asks].state is State.MET, lines[asks].says
+    assert lines["A tolerance said before the runs were made"].state is State.MISSING
+    wide = {line.asks: line for line in checklist(replace(evidence, wanted=Wanted(1e22, within=3.0, draws=400)))}
+    assert lines["A forecast registered before its test"].state is State.MISSING
+    assert wide["A tolerance said before the runs were made"].state in (State.MET, State.MISSING)
+    assert lines["Downstream tasks: signal, chance floor, joint error"].state is State.NOT_APPLICABLE
+
+
+def test_a_tolerance_is_held_against_the_interval(evidence: Evidence) -> None:
+    low, high = evidence.decision.intervals.params
+    for within, state in ((1.01 * high / low, State.MET), (0.99 * high / low, State.MISSING)):
+        asked = replace(evidence, wanted=replace(evidence.wanted, within=within), known=vars(evidence)["known"])
+        (line,) = (one for one in checklist(asked) if one.asks.startswith("A tolerance"))
+        assert line.state is state
+
+
+def test_one_ray_in_n_and_d_is_a_design_that_says_nothing() -> None:
+    C = np.geomspace(1e18, 1e21, 12)
+    N = np.sqrt(C / 6 / 20)
+    ray = Runs(N, 20 * N, TRUTH.predict(N, 20 * N), C)
+    found = {line.asks: line for line in checklist(gather(ray, Wanted(draws=0)))}
+    assert found["A design that varies N, D and C"].state is State.MISSING
+    assert found["Agreement of approaches 1, 2 and 3"].state is State.NOT_APPLICABLE
+
+
+def test_the_object_and_the_page_tell_one_story(evidence: Evidence) -> None:
+    table = json.loads(json.dumps(as_object(evidence), allow_nan=False))
+    assert next(iter(table)) == "schema"
+    assert table["plan"]["plans"][0]["params"] == evidence.decision.params
+    assert table["fit"]["allocation"]["a"]["value"] == evidence.leading.allocation[0]
+    assert len(table["checklist"]) == len(checklist(evidence))
+
+
+def test_markdown_shows_hostile_names_as_they_are_written() -> None:
+    runs = planted()
+    hostile = Evidence("<img src=x> | @everyone `rm`", runs, runs, Wanted(draws=0), provenance={"a|b": "[x](http://y)"})
+    said = as_markdown(hostile)
+    assert "\\<img src=x\\> \\| @\u200beveryone \\`rm\\`" in said
+    assert "| a\\|b | \\[x\\](http://y) |" in said
+    rows = [line for line in said.splitlines() if line.startswith("|")]
+    tables = [row.replace("\\|", "").count("|") for row in rows]
+    assert len(set(tables)) <= 3
+
+
+def test_a_large_table_says_what_was_sampled() -> None:
+    small = planted()
+    rows = np.tile(np.arange(len(small)), 42)
+    large = gather(small.take(rows), Wanted(seed=5))
+    assert large.draws == 200
+    assert len(large.sample) == 300
+    assert large.sampled == "On 300 runs of the 2,058, drawn at random (seed 5)."

@@ -118,3 +118,19 @@ def test_detached_runs_are_shown_where_they_stand_and_kept_from_other_executors(
     assert "with slurm" not in shown
     studies.isoflop("sweep", "run", study)
     assert len(list(study.glob("slurm/*/batch.json"))) == 1
+
+
+def test_a_run_over_two_nodes_that_loses_one_ends_with_the_losses_of_one_process(
+    slurm_cluster: Any, undisturbed: Path, studies: ModuleType, tmp_path: Path
+) -> None:
+    alone, spread = studies.put_spread(undisturbed, tmp_path, SLURM.replace("[slurm]", "nodes = 2\n[slurm]"))
+    client = subprocess.Popen([sys.executable, "-m", "isoflop", "sweep", "run", str(spread)], stderr=subprocess.PIPE)
+    studies.wait_for(lambda: list(spread.glob("runs/*/metrics.jsonl")))
+    slurm_cluster.kill_node("n2", *(row[2] for row in running(slurm_cluster)))
+    slurm_cluster.revive("n2")
+    studies.isoflop("sweep", "run", alone)
+    _, stderr = client.communicate(timeout=240)
+    assert client.returncode == 0, stderr
+    studies.assert_same_losses(alone, spread)
+    (made,) = studies.attempts(spread).values()
+    assert [row.get("restart_of") for row in made][:2] == [None, 1]

@@ -93,7 +93,9 @@ class Follower:
 
     def stop(self, said: str) -> None:
         """Have the job that runs stop after a checkpoint, here and so everywhere, and take part in no other."""
-        self.said = self.said or said
+        if self.said:
+            return
+        self.said = said
         if self._child is not None and self._child.poll() is None:
             self._child.send_signal(signal.SIGTERM)
 
@@ -129,6 +131,8 @@ class Follower:
         written_before = size_of_stderr(job.folder, place)
         try:
             self._child = start(job, facts["attempt"], os.environ, own_session=False, place=place)
+            if self.said:  # the signal came before there was anybody to pass it on to
+                self._child.send_signal(signal.SIGTERM)
         except (OSError, ValueError) as error:
             ended = Ended(None, f"cannot start {job.command[0]}: {error}")
         else:

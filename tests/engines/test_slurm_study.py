@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -134,3 +135,27 @@ def test_a_run_over_two_nodes_that_loses_one_ends_with_the_losses_of_one_process
     studies.assert_same_losses(alone, spread)
     (made,) = studies.attempts(spread).values()
     assert [row.get("restart_of") for row in made][:2] == [None, 1]
+
+
+@pytest.mark.usefixtures("slurm_cluster")
+@pytest.mark.parametrize(("trainer", "loss"), [("torchtitan", 3.9518), ("nanochat", 0.871234)])
+def test_templates_for_trainers_of_others_come_through_slurm(
+    studies: ModuleType, templates: ModuleType, tmp_path: Path, trainer: str, loss: float
+) -> None:
+    """By a torchrun that stands in for them, on the node: it prints what they print, and knows the last step."""
+    study = tmp_path / "study"
+    shutil.copytree(templates.TRAINERS / trainer, study)
+    torchrun = tmp_path / "bin" / "torchrun"
+    torchrun.parent.mkdir()
+    (tmp_path / "said").write_text({"torchtitan": templates.TITAN, "nanochat": templates.NANOCHAT}[trainer])
+    step = "s/.*--training.steps \\([0-9]*\\).*/\\1/"
+    torchrun.write_text(f"#!/bin/sh\nsed \"s/step: 40/step: $(echo $* | sed '{step}')/\" {tmp_path}/said\n")
+    torchrun.chmod(0o755)
+    text = (study / "study.toml").read_text().replace("/path/to/nanochat", str(tmp_path))
+    setup = f"setup = ['export PATH={torchrun.parent}:$PATH']\n"
+    (study / "study.toml").write_text(text + SLURM + setup)
+    studies.isoflop("sweep", "init", study)
+    name = min(path.name for path in study.glob("runs/*"))
+    studies.isoflop("sweep", "run", study, "--only", name)
+    assert "14 pending, 1 done" in studies.isoflop("sweep", "status", study)[0]
+    assert json.loads((study / "runs" / name / "result.json").read_text())["loss"] == loss

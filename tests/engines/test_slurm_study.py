@@ -47,13 +47,12 @@ def test_twelve_runs_through_a_killed_client_a_scancel_and_a_crashed_node(
     lost = studies.wait_for(
         lambda: [row for row in running(slurm_cluster) if row[1] == "n2" and begun(study, row[0]) < 0.4]
     )
+    for task, _ in lost:  # what goes on there without its node shall still be at it when it is begun again
+        (run_of(study, task) / "crawl").touch()
     slurm_cluster.kill_node("n2")
+    (study / "crawl").unlink()
     slurm_cluster.revive("n2")
-    while second.poll() is None:
-        time.sleep(0.5)
-        if list(study.glob("slurm/*/marks/*.2.started")):
-            (study / "crawl").unlink(missing_ok=True)
-    _, stderr = second.communicate()
+    _, stderr = second.communicate(timeout=240)
     assert second.returncode == 4, stderr
     assert "1 of 12 runs have no result" in stderr
     assert "Slurm: cancelled" in stderr
@@ -66,10 +65,16 @@ def test_twelve_runs_through_a_killed_client_a_scancel_and_a_crashed_node(
     assert sum("restart_of" not in row for rows in made.values() for row in rows) == 13  # twelve, and one once more
 
 
+def run_of(study: Path, task: str) -> Path:
+    """The folder of an array task's run."""
+    (batch,) = study.glob("slurm/*/batch.json")
+    id: str = json.loads(batch.read_text())["jobs"][int(task.partition("_")[2])]["id"]
+    return study / "runs" / id
+
+
 def begun(study: Path, task: str) -> float:
     """The share of its steps that the run of an array task has made, once it has made any."""
-    (batch,) = study.glob("slurm/*/batch.json")
-    run = study / "runs" / json.loads(batch.read_text())["jobs"][int(task.partition("_")[2])]["id"]
+    run = run_of(study, task)
     lines = (run / "metrics.jsonl").read_text().splitlines() if (run / "metrics.jsonl").exists() else []
     return json.loads(lines[-1])["step"] / json.loads((run / "spec.json").read_text())["steps"] if lines else 1.0
 

@@ -39,7 +39,7 @@ eval_windows = 32
 source = "../text"
 [[runs]]
 width = 8
-budget = 1.2e10
+budget = 8e9
 learning_rate_times = 0.1
 """
 """One run of some hundred steps, with a learning rate at which it does not amplify rounding."""

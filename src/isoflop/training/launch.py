@@ -97,7 +97,8 @@ def _run_ranks(options: argparse.Namespace, logs: Path) -> Ending:
         rdzv_backend="c10d",
         rdzv_endpoint="localhost:0" if alone else options.rendezvous,
         rdzv_configs={"is_host": options.node_rank == 0},
-        local_addr="localhost" if alone else None,
+        # Of a machine with several addresses, the one at which the other nodes have found it.
+        local_addr="localhost" if alone else options.rendezvous.rpartition(":")[0] if options.node_rank == 0 else None,
         max_restarts=0,  # the study submits again
         logs_specs=DefaultLogsSpecs(log_dir=str(logs), redirects=Std.ERR),
         shutdown_timeout=SECONDS_TO_SAVE,
@@ -114,7 +115,8 @@ def _run_ranks(options: argparse.Namespace, logs: Path) -> Ending:
         local = {failure.local_rank: rank for rank, failure in failed.failures.items()}
         return _failed(codes, {local[r]: text for r, text in _said(logs).items() if r in local})
     except RendezvousError as error:
-        return Ending(1, f"isoflop: the nodes of the run did not meet at {config.rdzv_endpoint}: {error}")
+        why = str(error) or "one did not come in time"
+        return Ending(1, f"isoflop: the nodes of the run did not meet at {config.rdzv_endpoint}: {why}")
     return Ending(0, "")
 
 

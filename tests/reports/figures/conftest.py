@@ -6,11 +6,13 @@ import json
 from typing import Any
 
 import numpy as np
+import plotly.graph_objects as go
 import pytest
 
 from isoflop.conventions import Conventions, FlopsConvention, LossUnit, ParamsConvention
 from isoflop.fitting import Fit, fit
 from isoflop.laws import Law, family
+from isoflop.reports.palette import SCHEMES, painted
 from isoflop.runs import Runs
 
 TRUE = {"E": 1.8, "A": 480.0, "B": 2100.0, "alpha": 0.35, "beta": 0.37}
@@ -44,11 +46,16 @@ def surface(planted: Runs) -> Fit:
 
 @pytest.fixture(scope="session")
 def fits_a_page() -> Any:
-    """Plain lists and numbers only, nothing that JSON cannot say, and no name from the data unescaped."""
+    """Plain lists and numbers only, nothing that JSON cannot say, no name from the data unescaped, and plotly's words.
+
+    plotly's own classes refuse a property or a colour that they do not know.
+    """
 
     def check(figure: dict[str, Any], kilobytes: float = 150) -> None:
         text = json.dumps(figure, allow_nan=False)
         assert len(text) < 1e3 * kilobytes
         assert "<0>" not in text
+        for scheme in SCHEMES:
+            go.Figure(painted({"data": figure["data"], "layout": figure["layout"]}, scheme))
 
     return check

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from isoflop.fitting import Fit, Specification, SpecificationCurve, fit_all
+from isoflop.fitting import Specification, SpecificationCurve, fit_all
 from isoflop.reports.figures.approaches import approaches_figure
 from isoflop.reports.figures.specification import specification_figure
 from isoflop.reports.prose import PUBLISHED_EXPONENTS
@@ -53,8 +53,9 @@ def approaches(planted: Runs) -> Any:
     return fit_all(planted, draws=100)
 
 
-def test_each_approach_has_its_exponent_and_a_refused_one_its_row(approaches: Any, surface: Fit) -> None:
+def test_each_approach_has_its_exponent_and_a_refused_one_its_row(approaches: Any, fits_a_page: Any) -> None:
     figure = approaches_figure(approaches)
+    fits_a_page(figure)
     assert [found.fitted is None for found in approaches.fits] == [True, False, False]
     assert figure["layout"]["annotations"][0]["y"] == "1 the envelope"
     assert figure["layout"]["yaxis"]["categoryarray"][-3:] == ["3 the surface", "2 profiles", "1 the envelope"]

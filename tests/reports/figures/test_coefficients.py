@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -76,3 +77,10 @@ def test_panels_do_not_overlap(surface: Fit) -> None:
     columns = sorted(set(axes))
     assert len(columns) == 4
     assert all(left[1] < right[0] for left, right in pairwise(columns))
+
+
+def test_an_interval_that_reaches_zero_is_scaled_as_it_is(surface: Fit) -> None:
+    """An irreducible loss that nothing bounds from below has no logarithm there."""
+    open_below = replace(surface, intervals={**surface.intervals, "E": (0.0, 1.9)})
+    bars = forest_figure(open_below)["data"][0]["error_x"]
+    assert bars["array"][0] == pytest.approx((1.9 - surface.law.coefficients["E"]) / 0.95)

@@ -87,3 +87,14 @@ def test_names_that_would_touch_are_moved_apart_and_stay_on_the_axis() -> None:
     places = np.log10(axis["tickvals"])
     assert (np.diff(places) >= 0.06 * 3 - 1e-9).all()
     assert places.max() <= 11.0
+
+
+def test_profiles_of_a_large_table_are_a_sample_that_says_so(truth: Any) -> None:
+    rng = np.random.default_rng(0)
+    C = np.repeat(np.geomspace(1e18, 1e20, 3), 1000)
+    N = truth.optimum(C).params * np.exp(rng.uniform(-1, 1, C.size))
+    loss = truth.predict(N, C / 6 / N) * np.exp(0.001 * rng.standard_normal(C.size))
+    figure = isoflop_figure(fit(Runs(N, C / 6 / N, loss, columns={"budget": C}), "frontier", draws=0), None, None)
+    drawn = [y for trace in figure["data"] if trace["mode"] == "markers" for y in trace["y"]]
+    assert len(drawn) == 2000
+    assert "2,000 of 3,000 runs" in figure["layout"]["annotations"][0]["text"]

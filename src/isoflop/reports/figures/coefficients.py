@@ -89,7 +89,7 @@ def pairs_figure(fit: Fit) -> Figure:
         (x, x0), (y, y0) = columns[names[across]], columns[names[up]]
         on = {"xaxis": f"x{suffix}", "yaxis": f"y{suffix}"}
         cloud = {"symbol": "circle", "size": 3, "color": "@law", "opacity": 0.35}
-        points = marks.trace(marks.rounded(x[shown], 4), marks.rounded(y[shown], 4), mode="markers", marker=cloud)
+        points = marks.trace(marks.rounded(x[shown]), marks.rounded(y[shown]), mode="markers", marker=cloud)
         r = float(np.corrcoef(x, y)[0, 1])
         hover = f"{names[across]} and {names[up]}: correlation {r:.3f}"
         centre = marks.points([x0], [y0], marks.marker("cross-thin-open", "@forecast", 11), [hover])
@@ -104,7 +104,7 @@ def _rows(fit: Fit) -> list[_Row]:
     positive = {c.name for c in fit.law.family.coefficients if c.logarithmic}
     spans = fit.intervals
     return [
-        _Row(name, value, spans[name], name in positive)
+        _Row(name, value, spans[name], name in positive and spans[name][0] > 0)
         for name, value in values.items()
         if name in spans and spans[name][0] < spans[name][1]
     ]
@@ -165,7 +165,7 @@ def _paired(fit: Fit) -> dict[str, tuple[FloatArray, float]]:
     columns = {}
     for coefficient in free[:MOST_PAIRED]:
         drawn, value = draws[coefficient.name], fit.law.coefficients[coefficient.name]
-        if coefficient.logarithmic and coefficient.name != IRREDUCIBLE:
+        if coefficient.logarithmic and coefficient.name != IRREDUCIBLE and drawn.min() > 0:
             columns[f"ln {coefficient.name}"] = np.log(drawn), float(np.log(value))
         else:
             columns[coefficient.name] = np.asarray(drawn), float(value)

@@ -60,8 +60,7 @@ def optimum_figure(
         value, span = _answer(fit, which, target)
         text = f"at {format_flops(target)} FLOPs<br>{star} {count_with_interval(value, span)}"
         data.append(_open_star(target, value, span, text))
-    title = "compute-optimal parameters N*" if which == "params" else "compute-optimal tokens D*"
-    y = log_axis(title, *log_span(marks.heights(data)), count_label)
+    y = log_axis(f"compute-optimal {star}", *log_span(marks.heights(data)), count_label)
     return _drawn(data, y, C, seen[-1])
 
 
@@ -146,6 +145,8 @@ def _drawn(data: list[Trace], y: dict[str, object], C: FloatArray, largest: floa
     ends = {trace["name"]: trace["y"][-1] for trace in data if "name" in trace}
     if ends:
         unseen, layout["yaxis2"] = marks.end_names(ends, y)
+        # Names take room from the budgets, which on a telephone would otherwise stand on end.
+        layout["xaxis"] |= {key: layout["xaxis"][key][::2] for key in ("tickvals", "ticktext")}
         data = [*data, unseen]
     return {"data": data, "layout": layout | {"shapes": [marks.beyond(float(largest), float(C[-1]))]}}
 

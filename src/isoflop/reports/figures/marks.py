@@ -72,7 +72,7 @@ def error_bar(
 def band(C: FloatArray, draws: FloatArray | None, level: float) -> list[Trace]:
     if draws is None:
         return []
-    low, high = np.quantile(draws, [(1 - level) / 2, (1 + level) / 2], axis=0)
+    low, high = np.nanquantile(draws, [(1 - level) / 2, (1 + level) / 2], axis=0)
     outline = {"x": [*C, *C[::-1]], "y": [*high, *low[::-1]], "mode": "lines", "line": {"width": 0}}
     return [trace(**outline, fill="toself", fillcolor="@band", hoverinfo="skip")]
 

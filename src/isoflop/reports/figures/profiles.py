@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
+from collections.abc import Mapping
 from html import escape
 from typing import Any
 
@@ -17,32 +17,28 @@ from isoflop.reports.palette import budget_roles
 from isoflop.reports.prose import run_names
 from isoflop.reports.rounding import count_with_interval, loss_text
 from isoflop.runs import Runs
+from isoflop.runs.table import FloatArray
 
 MOST_NAMES = 8
 
 
 def isoflop_figure(fit: Fit, forecast: Forecast | None, outcome: Outcome | None) -> Figure:
     """Loss against N: runs, parabolas and minima, one colour and one symbol a budget; the forecast run a star."""
-    drawn = [*fit.runs.params, *([forecast.run_params] if forecast else [])]
-    kept = set(marks.thinned(len(fit.runs)).tolist())
-    data = [_runs(fit.runs, [row for row in stragglers(fit) if row in kept], marks.marker("x-thin-open", "@muted", 8))]
-    named = _named(fit)
+    extent = [*fit.runs.params, *([forecast.run_params] if forecast else [])]
+    drawn, names = marks.thinned(len(fit.runs), _misses(fit)), run_names(fit.runs)
+    shown = {int(row): names[row] for row in drawn}
+    data = [_runs(fit.runs, stragglers(fit), marks.marker("x-thin-open", "@muted", 8), shown)]
     roles = budget_roles([found.flops for found in fit.minima])
-    data += [
-        trace
-        for rank, found in enumerate(fit.minima)
-        for trace in _profile(fit, rank, found, roles[rank], kept, rank in named)
-    ]
+    for rank, found in enumerate(fit.minima):
+        data += _profile(fit, rank, found, roles[rank], shown)
+        data.append(_vertex(found, roles[rank], fit.level, rank in _named(fit)))
     if forecast and outcome:
         hover = f"forecast run {escape(outcome.run_id)}<br>N {format_si(forecast.run_params)}<br>"
         star = marks.star([forecast.run_params], [outcome.loss], hover + f"loss {loss_text(outcome.loss)}")
         data.append(star | marks.label(f"{format_flops(forecast.flops)}, forecast", "@forecast"))
-    x = log_axis(params_title(fit.runs.conventions), *log_span(drawn), count_label)
-    y = {"title": {"text": loss_title(fit.runs.conventions)}}
-    return {
-        "data": data,
-        "layout": {"xaxis": x, "yaxis": y, "annotations": marks.sample_note(len(kept), len(fit.runs))},
-    }
+    x = log_axis(params_title(fit.runs.conventions), *log_span(extent), count_label)
+    layout = {"xaxis": x, "yaxis": {"title": {"text": loss_title(fit.runs.conventions)}}}
+    return {"data": data, "layout": layout | {"annotations": marks.sample_note(drawn.size, len(fit.runs))}}
 
 
 def stragglers(fit: Fit) -> list[int]:
@@ -51,23 +47,31 @@ def stragglers(fit: Fit) -> list[int]:
     return [row for row in range(len(fit.runs)) if row not in placed]
 
 
-def _profile(fit: Fit, rank: int, found: Minimum, colour: str, kept: Container[int], named: bool) -> list[Trace]:
+def _misses(fit: Fit) -> FloatArray:
+    """By how much each run's loss misses its parabola, shape (R,); 0 where no parabola went through it."""
+    misses = np.zeros(len(fit.runs))
+    for found in fit.minima:
+        used = list(found.used)
+        misses[used] = fit.runs.loss[used] - found.loss_at(fit.runs.params[used])
+    return misses
+
+
+def _profile(fit: Fit, rank: int, found: Minimum, colour: str, shown: Mapping[int, str]) -> list[Trace]:
     symbol = marks.SYMBOLS[rank % len(marks.SYMBOLS)]
     used, unused = list(found.used), [row for row in found.rows if row not in found.used]
     traces = []
     if any(found.parabola[1:]):
         N = np.geomspace(fit.runs.params[used].min(), fit.runs.params[used].max(), marks.POINTS)
         traces.append(marks.line(N, found.loss_at(N), colour, dash="solid" if found.interior else "dot"))
-    shown, open_ones = ([row for row in rows if row in kept] for rows in (used, unused))
-    traces.append(_runs(fit.runs, shown, marks.marker(symbol, colour, 8)))
-    traces.append(_runs(fit.runs, open_ones, marks.marker(f"{symbol}-open", colour, 8)))
-    return [*traces, _vertex(found, colour, fit.level, named)]
+    traces.append(_runs(fit.runs, used, marks.marker(symbol, colour, 8), shown))
+    traces.append(_runs(fit.runs, unused, marks.marker(f"{symbol}-open", colour, 8), shown))
+    return traces
 
 
-def _runs(runs: Runs, rows: list[int], marker: Mapping[str, Any]) -> Trace:
-    names = run_names(runs)
+def _runs(runs: Runs, every: list[int], marker: Mapping[str, Any], shown: Mapping[int, str]) -> Trace:
+    rows = [row for row in every if row in shown]
     hover = [
-        f"{escape(names[row])}<br>N {format_si(runs.params[row])}, D {format_si(runs.tokens[row])}, "
+        f"{escape(shown[row])}<br>N {format_si(runs.params[row])}, D {format_si(runs.tokens[row])}, "
         f"D/N {runs.tokens[row] / runs.params[row]:.3g}<br>loss {loss_text(runs.loss[row])}"
         for row in rows
     ]

@@ -24,6 +24,8 @@ BUDGETS = 41
 """Places of the slider."""
 PAST_TARGET = 10.0
 LEVELS = 9
+FINEST = 1e-4
+"""Between contours that are told apart by their labels."""
 HALVINGS = 50
 INSET = 1.002
 """How far inside the frame a label at its edge is placed: one past the edge is not drawn."""
@@ -44,7 +46,8 @@ def contours_figure(fit: Fit, excluded: Runs | None = None, target: float | None
 
     ``excluded`` runs are drawn open; the optimum stands at ``target`` FLOPs. The figure's "slider" holds other
     budgets, from the smallest run's to ten times the target (or the largest run): for each its label, what the law
-    says there, and the coordinates that the traces named by their index take.
+    says there, and the coordinates that the traces named by their index take. DataError for a law without a
+    compute-optimal split.
 
     >>> import isoflop as iso
     >>> N, D = (axis.ravel() for axis in np.meshgrid(np.geomspace(1e7, 1e10, 6), np.geomspace(1e9, 1e12, 6)))
@@ -107,7 +110,7 @@ def iso_loss(law: Law, level: float, ratios: FloatArray, low: float, high: float
 def _contours(law: Law, frame: _Frame, seen: FloatArray, past: FloatArray) -> list[Trace]:
     """Contours at round losses, about evenly spaced along the frontier, each with its loss at its right end."""
     along = optimum(law, np.geomspace(seen[0], past[-1], LEVELS + 2)[1:-1]).loss
-    decimals = max(int(np.ceil(-np.log10(np.abs(np.diff(along)).min()))), 1)
+    decimals = max(int(np.ceil(-np.log10(max(np.abs(np.diff(along)).min(), FINEST)))), 1)
     (left, right), (bottom, top) = frame.params, frame.tokens
     ratios = np.geomspace(top / left, bottom / right, 2 * marks.POINTS)
     traces = []

@@ -10,6 +10,7 @@ from isoflop.errors import IsoflopError
 from isoflop.reports.drawings import DRAWINGS
 from isoflop.reports.evidence import Evidence
 from isoflop.reports.figures import Figure
+from isoflop.reports.svg import figure_svg
 from isoflop.reports.typeset import typeset
 
 WITHOUT_SCRIPT = "<noscript><p>This figure is drawn by JavaScript; its numbers are in the tables.</p></noscript>"
@@ -33,7 +34,8 @@ class Room:
     label: str
     caption: str = ""
     kind: str = ""
-    still: str = WITHOUT_SCRIPT
+    drawn_still: bool = False
+    """Whether the page holds a static picture of it too, for a reader without JavaScript."""
 
 
 def shown(evidence: Evidence, rooms: tuple[Room, ...]) -> tuple[str, dict[str, Figure]]:
@@ -45,16 +47,17 @@ def shown(evidence: Evidence, rooms: tuple[Room, ...]) -> tuple[str, dict[str, F
         except IsoflopError as error:
             parts.append(absent(f"{DRAWINGS[room.name].title}: {error}"))
         else:
-            parts.append(framed(room))
+            parts.append(_framed(room, drawn[room.name]))
     body = "".join(parts)
     return (f'<div class="pair">{body}</div>' if len(drawn) > 1 else body), drawn
 
 
-def framed(room: Room) -> str:
+def _framed(room: Room, figure: Figure) -> str:
     """Room for a figure, what it shows for those who cannot see it, and what stands there without JavaScript."""
     said = f"<figcaption>{typeset(room.caption)}</figcaption>" if room.caption else ""
     plot = f'<div class="plot" id="figure-{room.name}" role="img" aria-label="{escape(room.label)}"></div>'
-    return f'<figure class="{room.kind}">{plot}{room.still}{said}</figure>'
+    still = f"<noscript>{figure_svg(figure, room.label)}</noscript>" if room.drawn_still else WITHOUT_SCRIPT
+    return f'<figure class="{room.kind}">{plot}{still}{said}</figure>'
 
 
 def absent(reason: str) -> str:

@@ -8,7 +8,6 @@ from isoflop.fitting import Fit
 from isoflop.reports import prose, tables
 from isoflop.reports.evidence import Evidence
 from isoflop.reports.sections._section import Room, Section, absent, quiet, shown
-from isoflop.reports.svg import isoflop_svg
 from isoflop.reports.typeset import typeset
 
 FOLDED = 12
@@ -23,8 +22,7 @@ def profiles(evidence: Evidence) -> Section:
         return Section("profiles", "IsoFLOP profiles", absent(reasons or "no budget has three networks."))
     caption = prose.isoflop_caption(fit, with_star=evidence.outcome is not None)
     label = f"Loss against parameters at {len(fit.minima)} budgets. {prose.verdict_line(fit)}."
-    still = f"<noscript>{isoflop_svg(fit, evidence.forecast, evidence.outcome)}</noscript>"
-    body, drawn = shown(evidence, (Room("isoflop", label, caption, still=still),))
+    body, drawn = shown(evidence, (Room("isoflop", label, caption, drawn_still=True),))
     line = prose.verdict_line(fit)
     said = light(fit, line) if fit is evidence.leading else verdict(fit, line)
     lead = f"<p>{escape(prose.introduction(fit))}</p>{said}"
@@ -71,7 +69,8 @@ def envelope(evidence: Evidence) -> Section:
         "Every run, coloured by N; the lower envelope is the best loss that any run reached with so much compute."
         + told
     )
-    body, drawn = shown(evidence, (Room("envelope", "Loss against training compute, with its envelope.", caption),))
+    label = "Loss against training compute, with its envelope."
+    body, drawn = shown(evidence, (Room("envelope", label, caption, drawn_still=not evidence.profiles.minima),))
     return Section("envelope", "Loss against compute", body, drawn)
 
 

@@ -82,7 +82,11 @@ def _losses(played: Played, truth: Law) -> Figure:
     ]
     data.append(marks.points([target], [played.true_loss], marks.marker("star", "@forecast", 13), ["the truth"]))
     if law is not None and played.predicted_loss is not None:
-        data += marks.solid_then_dashed(C, law.optimum(C).loss, largest)
+        seen, past = marks.seen_and_beyond(C[0], largest, C[-1])
+        data += [
+            marks.line(seen, law.optimum(seen).loss, "@law"),
+            marks.line(past, law.optimum(past).loss, "@law", "dash"),
+        ]
         mark = marks.marker("diamond-open", "@law", 11)
         data.append(marks.points([target], [played.predicted_loss], mark, ["what the fit foretells"]))
     caption = (

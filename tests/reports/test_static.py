@@ -282,6 +282,7 @@ def test_panes_side_by_side_take_the_width_of_a_page_and_no_more_height_than_the
         ({"data": [{**POINT, "mode": "lines+bubbles"}]}, "bubbles"),
         ({"data": [{**POINT, "fill": "tonext"}]}, "tonext"),
         ({"data": [{**POINT, "mode": "markers", "marker": {"gradient": {}}}]}, "gradient"),
+        ({"data": [{**POINT, "mode": "markers", "marker": {"symbol": "hash"}}]}, "hash"),
         ({"data": [{**POINT, "error_y": {"type": "percent", "array": [1, 1]}}]}, "percent"),
         ({"data": [POINT], "layout": {"polar": {}}}, "polar"),
         ({"data": [POINT], "layout": {"xaxis": {"rangebreaks": []}}}, "rangebreaks"),

@@ -43,18 +43,16 @@ def draw_shape(shape: Given, find: Find, whole: Axes) -> None:
     refuse_unknown("a shape", shape, SHAPE)
     refs = [shape.get(f"{letter}ref", letter) for letter in ("x", "y")]
     home, transform = _place(refs[0], refs[1], find, whole)
-    x, y = ([shape[f"{letter}0"], shape[f"{letter}1"]] for letter in ("x", "y"))
-    on_axes = ["paper" not in ref and "domain" not in ref for ref in refs]
-    ends = []
-    for ref, values, here in zip(refs, (x, y), on_axes, strict=True):
-        ends.append(_cut(find(ref), ref, values) if here and not all(on_axes) else _values(ref, values, find, here))
-    if any(end is None for end in ends):
+    within = not any(map(_is_share, refs))
+    x = _ends(refs[0], (shape["x0"], shape["x1"]), find, cut=not within)
+    y = _ends(refs[1], (shape["y0"], shape["y1"]), find, cut=not within)
+    if x is None or y is None:
         return
-    (x0, x1), (y0, y1) = ends  # type: ignore[misc]
+    (x0, x1), (y0, y1) = x, y
     line, opacity = shape.get("line", {}), shape.get("opacity", 1.0)
     style: dict[str, Any] = {
         "linewidth": line.get("width", 2) * POINTS_PER_PIXEL, "linestyle": DASHES[line.get("dash", "solid")],
-        "transform": transform, "zorder": BELOW if shape.get("layer") == "below" else ABOVE, "clip_on": all(on_axes),
+        "transform": transform, "zorder": BELOW if shape.get("layer") == "below" else ABOVE, "clip_on": within,
     }  # fmt: skip
     edge = rgba(line.get("color", "#444"), opacity)
     if shape["type"] == "line":
@@ -102,19 +100,21 @@ def _place(xref: str, yref: str, find: Find, whole: Axes) -> tuple[Axes, Transfo
     return homes[0] or homes[1] or whole, blended_transform_factory(*along)
 
 
-def _values(ref: str, values: list[Any], find: Find, here: bool) -> list[float]:
-    return _axis(find(ref), ref).place(values).tolist() if here else [float(value) for value in values]
+def _is_share(ref: str) -> bool:
+    """Whether a place is a share of the panes' room or of a pane, and not a value of an axis."""
+    return ref == "paper" or ref.endswith("domain")
 
 
-def _cut(pane: Pane, ref: str, values: list[Any]) -> list[float] | None:
-    """The part of [from, to] that the axis shows; None where it shows none."""
-    axis = _axis(pane, ref)
-    low, high = min(axis.span), max(axis.span)
-    at = axis.place(values)
-    if at.max() < low or at.min() > high:
+def _ends(ref: str, values: tuple[Any, Any], find: Find, cut: bool) -> tuple[float, float] | None:
+    """From where to where a shape reaches along one axis, ``cut`` to what that shows; None where it shows nothing."""
+    if _is_share(ref):
+        return float(values[0]), float(values[1])
+    axis = _axis(find(ref), ref)
+    at, (low, high) = axis.place(values), sorted(axis.span)
+    if cut and (at.max() < low or at.min() > high):
         return None
-    cut: list[float] = np.clip(at, low, high).tolist()
-    return cut
+    start, end = np.clip(at, low, high).tolist() if cut else at.tolist()
+    return start, end
 
 
 def _axis(pane: Pane, ref: str) -> Axis:
@@ -123,7 +123,7 @@ def _axis(pane: Pane, ref: str) -> Axis:
 
 def _annotated(ref: str, value: Any, find: Find) -> float:
     """Where a note stands: unlike a shape's, its place on a logarithmic axis is an exponent."""
-    if ref == "paper" or ref.endswith("domain"):
+    if _is_share(ref):
         return float(value)
     axis = _axis(find(ref), ref)
     return float(10.0**value) if axis.is_log else float(axis.place([value])[0])

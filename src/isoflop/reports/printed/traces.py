@@ -126,6 +126,7 @@ def _markers(pane: Pane, trace: Trace, points: Points, gid: str) -> None:
 
 def _look(symbol: str, sizes: FloatArray, colours: list[Rgba], line: Trace) -> dict[str, Any]:
     """Shape, areas, faces and edges of markers of one symbol."""
+    refuse_unknown("a marker", [symbol.removesuffix("-open")], set(SYMBOLS))
     shape, times = SYMBOLS[symbol.removesuffix("-open")]
     width = line.get("width", 1.0 if symbol.endswith("-open") else 0.0) * POINTS_PER_PIXEL
     # One area for all makes the SVG say the shape once.

@@ -21,7 +21,7 @@ from isoflop.executors import LocalExecutor
 from isoflop.files import read_object, remove_leftovers, write_atomic
 from isoflop.fitting import CountingRow, Fit, Forecast, Outcome, counting_row, fit, forecast, judge, with_outcome
 from isoflop.laws import write_law
-from isoflop.reports.page import StudyPage, write_report
+from isoflop.reports import Evidence, Wanted, write_report
 from isoflop.runs import Runs, read_runs, with_convention, write_study_table
 from isoflop.study import (
     CorpusPlan,
@@ -308,17 +308,22 @@ def _write(findings: Findings, corpus: Corpus, wanted: Quickstart) -> None:
         (out / "outcome.json").unlink(missing_ok=True)
     else:
         write_atomic(out / "outcome.json", json.dumps(findings.outcome.to_dict(), indent=2) + "\n")
-    page = StudyPage(
+    write_report(_evidence(findings, corpus, wanted), findings.report)
+
+
+def _evidence(findings: Findings, corpus: Corpus, wanted: Quickstart) -> Evidence:
+    """What the report knows: the fits as the command prints them, profiles first."""
+    found = {"profiles": findings.frontier, "leading": findings.frontier, "surface": findings.surface}
+    return Evidence(
         title="isoFLOP study",
         runs=findings.runs,
-        frontier=findings.frontier,
-        surface=findings.surface,
-        counting=findings.counting,
+        fitted=findings.frontier.runs,
+        wanted=Wanted(seed=wanted.seed),
         forecast=findings.forecast,
         outcome=findings.outcome,
         provenance=_provenance(findings.runs, corpus, wanted),
+        known=found | ({"counting": findings.counting} if findings.counting else {}),
     )
-    write_report(page, findings.report)
 
 
 def _count(swept: Runs, seed: int) -> tuple[CountingRow, ...]:

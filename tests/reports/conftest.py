@@ -9,7 +9,7 @@ import pytest
 
 from isoflop.conventions import Conventions, FlopsConvention, LossUnit, ParamsConvention
 from isoflop.fitting import Fit, Forecast, Outcome, counting_row, fit, forecast, judge
-from isoflop.reports import StudyPage
+from isoflop.reports import Evidence, Wanted
 from isoflop.runs import DroppedRun, Runs, with_convention
 
 # budget, d_model, non-embedding N, tokens, loss; depth 2, seed 0, measured on one CPU.
@@ -76,15 +76,20 @@ def came_out(expected: Forecast) -> Outcome:
 
 
 @pytest.fixture(scope="session")
-def page(runs: Runs, sweep: Runs, frontier: Fit, expected: Forecast, came_out: Outcome) -> StudyPage:
+def page(runs: Runs, sweep: Runs, frontier: Fit, expected: Forecast, came_out: Outcome) -> Evidence:
     counts = (ParamsConvention.NON_EMBEDDING, ParamsConvention.MATRICES_AND_HEAD, ParamsConvention.TOTAL)
-    return StudyPage(
+    counting = tuple(counting_row(fit(with_convention(sweep, count), "frontier", draws=400)) for count in counts)
+    surface = fit(sweep, "chinchilla", draws=100)
+    whole = Evidence(
         title="Scaling of byte-level transformers on this machine",
         runs=runs,
-        frontier=frontier,
-        surface=fit(sweep, "chinchilla", draws=100),
-        counting=tuple(counting_row(fit(with_convention(sweep, count), "frontier", draws=400)) for count in counts),
+        fitted=sweep,
+        wanted=Wanted(draws=100),
         forecast=expected,
         outcome=came_out,
         provenance={"command": "isoflop quickstart --seed 0", "runs digest": sweep.digest(), "isoflop": "0.1.0"},
+        known={"profiles": frontier, "leading": frontier, "surface": surface, "counting": counting},
     )
+    # What takes seconds is found once for all the pages that differ in something else.
+    known = {name: getattr(whole, name) for name in ("envelope", "specification", "likelihood")}
+    return replace(whole, known={**whole.known, **known})

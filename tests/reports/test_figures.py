@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from isoflop.fitting import Fit, Forecast, Outcome, fit
-from isoflop.reports import isoflop_svg
+from isoflop.reports import figure_svg
 from isoflop.reports.figures import forecast_figure, isoflop_figure, loss_figure, optimum_figure
 from isoflop.reports.palette import SCHEMES, budget_roles, painted, scheme_roles
 from isoflop.runs import Runs
@@ -47,7 +47,7 @@ def test_a_run_without_a_profile_is_not_hidden(sweep: Runs) -> None:
     fitted = fit(lonely, "frontier", draws=50)
     crosses = isoflop_figure(fitted, None, None)["data"][0]
     assert crosses["y"] == [1.5]
-    assert isoflop_svg(fitted).count("l8 8M") == 1
+    assert figure_svg(isoflop_figure(fitted, None, None), "").count("l8 8M") == 1
 
 
 @pytest.mark.parametrize("which", ["params", "tokens"])
@@ -81,7 +81,7 @@ def test_the_forecast_stands_beside_the_measured_loss(frontier: Fit, expected: F
 
 
 def test_the_svg_puts_marks_where_their_values_are(frontier: Fit, expected: Forecast, came_out: Outcome) -> None:
-    drawing = ET.fromstring(isoflop_svg(frontier, expected, came_out))
+    drawing = ET.fromstring(figure_svg(isoflop_figure(frontier, expected, came_out), "<Losses>"))
     ns = "{http://www.w3.org/2000/svg}"
     labels = {e.text: (float(e.get("x")), float(e.get("y"))) for e in drawing.iter(f"{ns}text") if e.get("x")}
     ticks = {"10K": 1e4, "100K": 1e5}
@@ -90,7 +90,7 @@ def test_the_svg_puts_marks_where_their_values_are(frontier: Fit, expected: Fore
         across = labels["10K"][0] + per_decade * np.log10(found.params_opt / ticks["10K"])
         assert labels[name][0] == pytest.approx(across, abs=0.3)
     assert labels["1.5e11"][1] < labels["5e11"][1] < labels["1.5e12"][1] < labels["5e12, forecast"][1]
-    assert "http" not in re.sub(r'xmlns="[^"]*"', "", isoflop_svg(frontier))
+    assert "http" not in re.sub(r'xmlns="[^"]*"', "", figure_svg(isoflop_figure(frontier, None, None), "Losses"))
 
 
 def contrast(one: str, other: str) -> float:

@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 
 from isoflop.fitting import Fit, fit, judge, with_outcome
-from isoflop.reports import StudyPage, render, write_report
+from isoflop.reports import Evidence, Wanted, gather, render, write_report
+from isoflop.reports.drawings import DRAWINGS
 from isoflop.reports.prose import introduction
 from isoflop.runs import DroppedRun, Runs
 
@@ -55,7 +56,7 @@ class Elements(HTMLParser):
 
 
 @pytest.fixture(scope="module")
-def html(page: StudyPage) -> str:
+def html(page: Evidence) -> str:
     return render(page)
 
 
@@ -71,7 +72,8 @@ def embedded(elements: Elements, id: str) -> Any:
 
 
 def test_the_sections_stand_in_their_order(elements: Elements) -> None:
-    order = ["profiles", "frontier", "forecast", "counting", "surface", "runs", "provenance"]
+    order = ["decision", "profiles", "frontier", "envelope", "contours", "extrapolation", "forecast", "residuals"]
+    order += ["coefficients", "specification", "counting", "runs", "checklist", "provenance"]
     assert [name for name in elements.ids() if name in order] == order
 
 
@@ -85,13 +87,14 @@ def test_the_verdict_line_says_exponent_interval_evidence_and_cautions(elements:
 def test_every_id_is_used_once_and_every_figure_has_its_place(elements: Elements) -> None:
     ids = elements.ids()
     assert len(ids) == len(set(ids))
-    assert set(embedded(elements, "figures")) <= set(ids)
+    assert {f"figure-{name}" for name in embedded(elements, "figures")} <= set(ids)
 
 
 def test_every_figure_and_table_is_described_for_those_who_cannot_see_it(elements: Elements) -> None:
     images = [attributes for _, attributes in elements.tags if attributes.get("role") == "img"]
     plots = [attributes for attributes in images if attributes.get("class") == "plot"]
-    assert len(plots) == 6
+    assert len(plots) == len(embedded(elements, "figures"))
+    assert set(embedded(elements, "figures")) == set(DRAWINGS)
     assert all(attributes["aria-label"] for attributes in plots)
     tags = [tag for tag, _ in elements.tags]
     assert tags.count("caption") == tags.count("table") > 5
@@ -110,7 +113,7 @@ def test_the_page_asks_the_network_for_nothing(html: str, elements: Elements) ->
 
 
 def test_the_csv_on_the_page_is_the_table(elements: Elements, runs: Runs) -> None:
-    assert embedded(elements, "runs-csv") == runs.to_csv()
+    assert embedded(elements, "files")["runs.csv"] == runs.to_csv()
 
 
 def test_colours_are_roles_that_both_schemes_know(elements: Elements) -> None:
@@ -121,16 +124,26 @@ def test_colours_are_roles_that_both_schemes_know(elements: Elements) -> None:
     assert set(palette["light"]) == set(palette["dark"])
 
 
-def test_nothing_in_the_data_becomes_an_element(page: StudyPage) -> None:
+def with_frontier(page: Evidence, frontier: Fit) -> dict[str, Any]:
+    """The parts of a page, of which another fit leads."""
+    return {**page.known, "profiles": frontier, "leading": frontier}
+
+
+def without_forecast(page: Evidence, frontier: Fit) -> Evidence:
+    return replace(page, fitted=frontier.runs, known=with_frontier(page, frontier), forecast=None, outcome=None)
+
+
+def test_nothing_in_the_data_becomes_an_element(page: Evidence) -> None:
     columns = {**page.runs.columns, "run_id": np.array([HOSTILE] * len(page.runs))}
-    sweep = page.frontier.runs
+    sweep = page.profiles.runs
     hostile_sweep = replace(sweep, columns={**sweep.columns, "run_id": np.array([HOSTILE] * len(sweep))})
     assert page.outcome is not None
     hostile = replace(
         page,
         title=HOSTILE,
         runs=replace(page.runs, columns=columns, dropped=(DroppedRun(1, HOSTILE, HOSTILE),)),
-        frontier=replace(page.frontier, runs=hostile_sweep),
+        fitted=hostile_sweep,
+        known=with_frontier(page, replace(page.profiles, runs=hostile_sweep)),
         outcome=replace(page.outcome, run_id=HOSTILE),
         provenance={HOSTILE: HOSTILE},
     )
@@ -144,35 +157,35 @@ def test_nothing_in_the_data_becomes_an_element(page: StudyPage) -> None:
     assert "<script" not in figures
 
 
-def test_a_refused_fit_is_a_page_that_says_why_and_draws_what_there_is(page: StudyPage, sweep: Runs) -> None:
+def test_a_refused_fit_is_a_page_that_says_why_and_draws_what_there_is(sweep: Runs) -> None:
     one_side = fit(sweep.where("d_model <= 24"), "frontier", draws=100)
     assert one_side.fitted is None
-    refused = Elements(render(replace(page, frontier=one_side, counting=(), forecast=None, outcome=None)))
+    refused = Elements(render(gather(one_side.runs, Wanted(draws=100), title="one side")))
+    assert "No decision from" in refused.text()
     assert "the fit was refused" in refused.text()
     assert one_side.verdict.notes[0].message in refused.text()
-    assert set(embedded(refused, "figures")) == {"isoflop"}
+    assert set(embedded(refused, "figures")) == {"isoflop", "envelope"}
+    assert "law.toml" not in embedded(refused, "files")
 
 
-def test_a_refused_minimum_is_drawn_open_with_its_reason(page: StudyPage, sweep: Runs) -> None:
+def test_a_refused_minimum_is_drawn_open_with_its_reason(page: Evidence, sweep: Runs) -> None:
     edge = fit(sweep.where("budget < 1e12 or d_model >= 48"), "frontier", draws=100)
     (minimum,) = (found for found in edge.minima if not found.interior)
-    elements = Elements(render(replace(page, frontier=edge, forecast=None, outcome=None)))
+    elements = Elements(render(without_forecast(page, edge)))
     traces = embedded(elements, "figures")["isoflop"]["data"]
     (diamond,) = (trace for trace in traces if trace.get("marker", {}).get("symbol") == "diamond-open")
     assert minimum.reason in diamond["hovertext"][0]
     assert f"refused: {minimum.reason}" in elements.text()
 
 
-def test_a_foreign_table_needs_no_column_but_the_three(page: StudyPage, sweep: Runs) -> None:
+def test_a_foreign_table_needs_no_column_but_the_three(page: Evidence, sweep: Runs) -> None:
     bare = Runs(sweep.params, sweep.tokens, sweep.loss, sweep.flops)
-    fitted = fit(bare, "frontier", draws=100)
-    plain = StudyPage("bare", bare, fitted, None, (), None, None, {})
-    elements = Elements(render(plain))
+    elements = Elements(render(gather(bare, Wanted(draws=100), title="bare")))
     assert "row 15" in elements.text()
-    assert "Loss on the frontier" in elements.text()
+    assert "the table counts N in one way only" in elements.text()
 
 
-def test_the_page_says_whether_the_interval_held(page: StudyPage) -> None:
+def test_the_page_says_whether_the_interval_held(page: Evidence) -> None:
     assert page.forecast is not None
     assert page.outcome is not None
     for inside, words in ((True, "and the interval held"), (False, "and the interval did not hold")):
@@ -180,7 +193,7 @@ def test_the_page_says_whether_the_interval_held(page: StudyPage) -> None:
     assert "stands untested" in Elements(render(replace(page, outcome=None))).text()
 
 
-def test_the_page_says_what_the_forecast_holds_and_when_the_runs_have_changed_since(page: StudyPage) -> None:
+def test_the_page_says_what_the_forecast_holds_and_when_the_runs_have_changed_since(page: Evidence) -> None:
     said = Elements(render(page)).text()
     assert "It does not hold the error of the form" in said
     assert "it says nothing about N*" in said
@@ -190,7 +203,7 @@ def test_the_page_says_what_the_forecast_holds_and_when_the_runs_have_changed_si
     assert "The runs have changed since" in Elements(render(replace(page, forecast=other))).text()
 
 
-def test_the_report_is_one_file(page: StudyPage, tmp_path: Path, html: str) -> None:
+def test_the_report_is_one_file(page: Evidence, tmp_path: Path, html: str) -> None:
     write_report(page, tmp_path / "report.html")
     assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
     assert (tmp_path / "report.html").read_text(encoding="utf-8") == html
@@ -202,7 +215,7 @@ def cells(html: str, label: str) -> list[str]:
     return [unescape(cell) for cell in re.findall(rf'<td[^>]* data-label="{re.escape(label)}">(.*?)</td>', html)]
 
 
-def test_losses_of_one_column_end_at_one_decimal(page: StudyPage) -> None:
+def test_losses_of_one_column_end_at_one_decimal(page: Evidence) -> None:
     losses = page.runs.loss.copy()
     losses[:2] = 1.75, 0.98
     shown = cells(render(replace(page, runs=replace(page.runs, loss=losses))), "loss")
@@ -212,7 +225,7 @@ def test_losses_of_one_column_end_at_one_decimal(page: StudyPage) -> None:
 
 def test_columns_are_called_by_words(html: str) -> None:
     assert cells(html, "width")[0] == "12"
-    assert "d_model" not in Elements(html).text()
+    assert not any("d_model" in table for table in re.findall(r"<table>.*?</table>", html, re.DOTALL))
 
 
 def test_powers_and_subscripts_are_set_as_such(html: str) -> None:
@@ -225,20 +238,20 @@ def test_powers_and_subscripts_are_set_as_such(html: str) -> None:
     assert not any("^" in heading or "_" in heading for heading in headings)
 
 
-def test_names_out_of_the_data_are_not_typeset(page: StudyPage) -> None:
+def test_names_out_of_the_data_are_not_typeset(page: Evidence) -> None:
     columns = {**page.runs.columns, "run_id": np.array(["A_B^2"] * len(page.runs))}
     assert ">A_B^2</th>" in render(replace(page, runs=replace(page.runs, columns=columns)))
 
 
-def test_a_missed_forecast_is_in_the_first_line(page: StudyPage) -> None:
+def test_a_missed_forecast_is_in_the_first_line(page: Evidence) -> None:
     assert page.forecast is not None
     missed = judge(page.forecast, "c5e12-d64", page.forecast.run_interval[1] + 0.1)
-    frontier = with_outcome(page.frontier, page.forecast, missed)
-    text = Elements(render(replace(page, frontier=frontier, outcome=missed))).text()
+    frontier = with_outcome(page.profiles, page.forecast, missed)
+    text = Elements(render(replace(page, known=with_frontier(page, frontier), outcome=missed))).text()
     assert "at 3 budgets: usable, with 3 cautions; its own forecast missed" in text
     assert "its own forecast missed" not in Elements(render(page)).text()
 
 
-def test_sentences_are_one_space_apart(page: StudyPage) -> None:
-    fits = (page.frontier, replace(page.frontier, intervals={}), fit(page.frontier.runs.take([0, 1]), "frontier"))
+def test_sentences_are_one_space_apart(page: Evidence) -> None:
+    fits = (page.profiles, replace(page.profiles, intervals={}), fit(page.profiles.runs.take([0, 1]), "frontier"))
     assert not any("  " in introduction(each) for each in fits)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -15,13 +16,14 @@ def check_law_file(path: Path) -> None:
     check_file(path, "the law", "TOML")
 
 
-def check_file(path: Path, what: str, form: str) -> None:
-    """Raise UsageError unless ``path`` is named as a file of that form, and could be written."""
-    folder, suffix = path.parent, f".{form.lower()}"
+def check_file(path: Path, what: str, *forms: str) -> None:
+    """Raise UsageError unless ``path`` is named as a file of one of the forms, and could be written."""
+    folder, suffixes = path.parent, [f".{form.lower()}" for form in forms]
     if path.is_dir():
         raise UsageError(f"cannot write {path}: it is a folder; name a file in it.")
-    if path.suffix.lower() != suffix:
-        raise UsageError(f"cannot write {what} to {path}: it would be {form}; give a name that ends in {suffix}.")
+    if path.suffix.lower() not in suffixes:
+        would, ends = (_alternatives(words) for words in ([form.upper() for form in forms], suffixes))
+        raise UsageError(f"cannot write {what} to {path}: it would be {would}; give a name that ends in {ends}.")
     if not folder.is_dir():
         fault = "is a file, not a folder" if folder.exists() else "does not exist"
         raise UsageError(f"cannot write {path}: {folder} {fault}; name a folder that is there.")
@@ -30,6 +32,11 @@ def check_file(path: Path, what: str, form: str) -> None:
             pass
     except OSError as error:
         raise UsageError(f"cannot write {path}: {error.strerror}; choose another place.") from None
+
+
+def _alternatives(words: Sequence[str]) -> str:
+    """Words with "or" before the last."""
+    return " or ".join(filter(None, (", ".join(words[:-1]), words[-1])))
 
 
 def say(text: str) -> None:

@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import Any, Unpack
 
+from isoflop.display import Displayed
 from isoflop.fitting.bias import Bias, bias
 from isoflop.fitting.fit import DRAWS, FRONTIER, LEVEL, Asked, fit
 from isoflop.fitting.result import Fit
@@ -16,7 +17,7 @@ NAMES = {1: "the envelope", 2: "profiles", 3: "the surface"}
 
 
 @dataclass(frozen=True)
-class Approaches:
+class Approaches(Displayed):
     """Approach 1 (envelope), 2 (profiles) and 3 (surface) to the same runs."""
 
     envelope: Fit

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -137,16 +138,21 @@ def _walk(
         raise DataError("the runs lie on the surface exactly: there is no noise to profile against.")
     last: dict[str, dict[str, FloatArray]] = {}
 
+    @cache  # of few runs the best fit depends on where it began; asked again, it must not answer otherwise
     def excess(x: float, side: str) -> float:
-        """Of the best fit with the number held at x (its logarithm where it is positive), from the last one's place."""
+        """Of the best fit with the number held at x (its logarithm where it is positive), from the last one's place
+        and from the estimate's."""
         value = float(np.exp(x)) if held.logarithmic else x
         pinned = {**question.pinned, name: value}
-        from_here = {**last.get(side, start), name: np.array([value])}
+        places = [last[side], start] if side in last else [start]
+        from_here = {key: np.concatenate([place[key] for place in places]) for key in start}
+        from_here[name] = np.full(len(places), value)
         observed, theta = family_runs(runs, question.family, pinned, from_here, penalty)
         found = minimise(theta, observed, observed.whole, delta)
-        ended = observed.coefficients(found.theta)
+        best = int(np.argmin(found.objective))
+        ended = observed.coefficients(found.theta[best : best + 1])
         last[side] = {key: np.clip(column, 1e-300, 1e300) for key, column in ended.items()}
-        return 2 * (float(found.objective[0]) - floor) / unit
+        return 2 * (float(found.objective[best]) - floor) / unit
 
     centre = float(np.log(estimate[name])) if held.logarithmic else float(estimate[name])
     limit = float(chdtri(1, 1 - level))

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from isoflop.display import Displayed
 from isoflop.errors import DataError, UnknownName
 from isoflop.fitting.objective import FloatArray
 from isoflop.fitting.question import Question
@@ -116,7 +117,7 @@ class Minimum:
 
 
 @dataclass(frozen=True, eq=False)
-class Fit:
+class Fit(Displayed):
     """A fitted law with its certificate, or the reasons for refusing one.
 
     ``family`` and ``approach`` (1: envelope of training curves, 2: minima of isoFLOP profiles, 3: a loss surface) say

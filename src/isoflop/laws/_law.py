@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from isoflop.conventions import Conventions
+from isoflop.display import Displayed
 from isoflop.errors import DataError, UsageError
 from isoflop.laws._family import POSITIVE, Coefficients, Family
 
@@ -76,7 +77,7 @@ def _frozen(column: FloatArray) -> FloatArray:
 
 
 @dataclass(frozen=True, eq=False)
-class Law:
+class Law(Displayed):
     """A family with numbers.
 
     ``coefficients`` are the point values. ``draws``, where there are any, hold the joint uncertainty:

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
 from isoflop.conventions import Conventions
+from isoflop.display import Displayed
 from isoflop.errors import UsageError
 from isoflop.planning.text import Sheet, format_ratio, lay_out
 from isoflop.quantities import Quantity, format_interval, format_si
@@ -119,7 +120,7 @@ class Section(Protocol):
 
 
 @dataclass(frozen=True)
-class Plan:
+class Plan(Displayed):
     """The compute-optimal split of a budget, by one law or by several.
 
     ``level`` is that of every interval. ``notes`` concern the laws together; a row's notes, its law. ``sections`` are
@@ -147,6 +148,9 @@ class Plan:
         return json.dumps(self.to_dict(), indent=2, allow_nan=False)
 
     def __str__(self) -> str:
+        return "\n\n".join(lay_out(sheet) for sheet in self.sheets())
+
+    def sheets(self) -> list[Sheet]:
         """The plan, then every section, then the notes on the laws."""
         lines = []
         for row in self.rows:
@@ -160,7 +164,7 @@ class Plan:
         header = ("law", "parameters", "tokens", "tokens/param", "loss")
         plan = Sheet(f"Budget: {self.budget.reading}", header, tuple(lines), ())
         asked = [section.sheet() for section in self.sections]
-        return "\n\n".join(lay_out(sheet) for sheet in (plan, *asked, Sheet("", (), (), tuple(notes))))
+        return [plan, *asked, Sheet("", (), (), tuple(notes))]
 
 
 def _counts(span: Span) -> str:

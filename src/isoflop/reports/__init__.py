@@ -1,6 +1,17 @@
-"""A study as one page that can be looked at, trusted and argued with, offline."""
+"""Runs as one page that can be looked at, trusted and argued with, offline."""
 
-from isoflop.reports.page import StudyPage, render, write_report
-from isoflop.reports.svg import isoflop_svg
+from isoflop.reports.document import as_markdown, as_object
+from isoflop.reports.evidence import Evidence, Wanted, gather
+from isoflop.reports.page import render, write_report
+from isoflop.reports.svg import figure_svg
 
-__all__ = ["StudyPage", "isoflop_svg", "render", "write_report"]
+__all__ = [
+    "Evidence",
+    "Wanted",
+    "as_markdown",
+    "as_object",
+    "figure_svg",
+    "gather",
+    "render",
+    "write_report",
+]

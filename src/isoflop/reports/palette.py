@@ -62,11 +62,6 @@ def budget_roles(flops: Sequence[float]) -> list[str]:
     return [f"@ramp{at:.3f}" for at in _positions(flops)]
 
 
-def painted_roles(names: Sequence[str], roles: Sequence[str], scheme: Scheme) -> dict[str, str]:
-    """Name -> colour."""
-    return {name: painted(role, scheme, "color") for name, role in zip(names, roles, strict=True)}
-
-
 def painted(value: Any, scheme: Scheme, key: str = "") -> Any:
     """A figure with colours for its roles. Only keys that name a colour are painted: a run may be called "@ink".
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from html import escape
 from typing import Literal
 
 import numpy as np
 
-from isoflop.conventions import ParamsConvention, counted_by, describe
-from isoflop.fitting import CountingRow, Fit
+from isoflop.conventions import LossUnit, ParamsConvention, counted_by, describe
+from isoflop.fitting import Backtest, CountingRow, Fit
+from isoflop.planning import Plan
 from isoflop.quantities import format_estimate, format_flops, format_interval, format_si, format_value
 from isoflop.reports.prose import PUBLISHED_EXPONENTS, run_names
 from isoflop.reports.rounding import count_with_interval, loss_column
@@ -18,6 +21,8 @@ from isoflop.runs import Runs
 from isoflop.runs.columns import is_number
 
 # Columns shown beside N, D, D/N, C and loss where the table has them; the rest is in the CSV.
+STATIC = 200
+"""Rows of the table of runs that stand in the page itself."""
 SHOWN = {
     "state": "state",
     "purpose": "purpose",
@@ -117,30 +122,108 @@ def _value_and_interval(value: float, fit: Fit, name: str) -> tuple[str, str]:
 
 
 def runs_table(runs: Runs) -> str:
-    """Every run: its labels, N, D, D/N, C, loss, and those of the usual measurements that the table has."""
-    shown = [name for name in SHOWN if name in runs.columns]
-    labels = [name for name in shown if not is_number(runs.columns[name])]
-    measured = [name for name in shown if is_number(runs.columns[name])]
-    columns = [
-        run_names(runs),
-        *([str(cell) for cell in runs.columns[name]] for name in labels),
-        [format_si(value) for value in runs.params],
-        [format_si(value) for value in runs.tokens],
-        [f"{ratio:.3g}" for ratio in runs.tokens / runs.params],
-        [format_flops(value) for value in runs.flops],
-        loss_column(runs.loss.tolist()),
-        *([_measurement(value) for value in runs.columns[name]] for name in measured),
+    """The runs, the first STATIC of them as they stand in the page: its script shows all, sorted as one likes."""
+    columns = run_columns(runs)
+    head = runs.take(np.arange(min(len(runs), STATIC)))
+    header, texts, rows = run_rows(head)
+    some = f"All {len(runs)} runs" if len(head) == len(runs) else f"The first {STATIC} of {len(runs):,} runs"
+    body = table(some, header, rows, texts=texts, narrow="scroll")
+    known = escape(json.dumps([vars(column) for column in columns]))
+    return f'<div id="runs-table" data-columns="{known}">{body}</div>'
+
+
+def run_rows(runs: Runs) -> tuple[list[str], int, list[tuple[str, ...]]]:
+    """The headings of a table of runs, how many of its columns hold words, and its cells row by row."""
+    columns = run_columns(runs)
+    cells = [_cells(runs, column) for column in columns]
+    texts = sum(column.form == "text" for column in columns)
+    return [column.label for column in columns], texts, list(zip(*cells, strict=True))
+
+
+@dataclass(frozen=True)
+class RunColumn:
+    """A column of the table of runs: its key in the CSV ("" for one that is worked out), its heading, its form."""
+
+    key: str
+    label: str
+    form: Literal["text", "count", "ratio", "flops", "loss", "measurement"]
+
+
+def run_columns(runs: Runs) -> list[RunColumn]:
+    """The run's labels, N, D, D/N, C, loss, and those of the usual measurements that the table has."""
+    seen = [
+        name for name in SHOWN if name in runs.columns and (is_number(runs.columns[name]) or any(runs.columns[name]))
     ]
-    names = [SHOWN[name] for name in (*labels, *measured)]
-    header = ["run", *names[: len(labels)], "N", "D", "D/N", "C", "loss", *names[len(labels) :]]
-    rows = zip(*columns, strict=True)
-    return table(f"All {len(runs)} runs", header, rows, texts=1 + len(labels), narrow="scroll")
+    labels = [RunColumn(name, SHOWN[name], "text") for name in seen if not is_number(runs.columns[name])]
+    measured = [RunColumn(name, SHOWN[name], "measurement") for name in seen if is_number(runs.columns[name])]
+    usual = [
+        RunColumn("params", "N", "count"),
+        RunColumn("tokens", "D", "count"),
+        RunColumn("", "D/N", "ratio"),
+        RunColumn("flops", "C", "flops"),
+        RunColumn("loss", "loss", "loss"),
+    ]
+    return [RunColumn("run_id", "run", "text"), *labels, *usual, *measured]
+
+
+def _cells(runs: Runs, column: RunColumn) -> list[str]:
+    if column.key == "run_id":
+        return run_names(runs)
+    if column.form == "ratio":
+        return [f"{ratio:.3g}" for ratio in runs.tokens / runs.params]
+    values = runs.column(column.key)
+    if column.form == "text":
+        return [str(cell) for cell in values]
+    if column.form == "loss":
+        return loss_column([float(value) for value in values])
+    shown: Callable[[float], str] = {"count": format_si, "flops": format_flops, "measurement": _measurement}[
+        column.form
+    ]
+    return [shown(float(value)) for value in values]
 
 
 def _measurement(value: float) -> str:
     if np.isnan(value):
         return "–"
     return f"{value:.0f}" if float(value).is_integer() and value < 1e4 else format_si(value)
+
+
+def plan_table(plan: Plan) -> str:
+    """What the law advises at the target, and what published laws would, each as it counts N."""
+    rows = []
+    for row in plan.rows:
+        held = row.intervals
+        comparable = plan.rows[0].conventions.loss in (row.conventions.loss, LossUnit.UNSTATED)
+        loss = "–" if row.loss is None or not comparable else format_estimate(row.loss, held.loss if held else None)
+        N, D = (
+            count_with_interval(row.params, held.params if held else None),
+            count_with_interval(row.tokens, held.tokens if held else None),
+        )
+        rows.append((row.law, describe(row.conventions.params), N, D, f"{row.tokens_per_param:.3g}", loss))
+    header = ("law", "N counts", "N*", "D*", "D*/N*", "loss there")
+    return table(
+        f"At {format_flops(plan.budget.value)} FLOPs: this law first, published laws beside it", header, rows, texts=2
+    )
+
+
+def backtest_table(found: Backtest) -> str:
+    """Every split: what was fitted, how far it was asked, how wrong it was beside simple rivals."""
+    rows = [
+        (
+            format_flops(split.fitted_up_to),
+            str(split.fitted),
+            str(split.judged),
+            f"{split.jump:g}x",
+            f"{split.relative_error:.2%}",
+            "refused" if split.plain_error is None else f"{split.plain_error:.2%}",
+            *(f"{error:.2%}" for error in split.baselines.values()),
+            f"{split.hit_rate:.0%}",
+        )
+        for split in found.splits
+    ]
+    header = ("fitted up to", "runs", "above", "jump", "error", "plain fit", "best so far", "line", "inside")
+    caption = f"Fitted below, judged above: mean error of the loss, runs inside their {found.level:.0%} intervals"
+    return table(caption, header, rows)
 
 
 def dropped_table(runs: Runs) -> str:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from isoflop.conventions import Conventions, FlopsConvention
+from isoflop.display import Displayed
 from isoflop.errors import TableError, UnknownName
 from isoflop.files import write_atomic
 from isoflop.runs.assemble import OPTIONAL, DroppedRun, assemble, positive_numbers, six_nd
@@ -26,7 +27,7 @@ FloatArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False, init=False)
-class Runs:
+class Runs(Displayed):
     """Finished training runs, one per row.
 
     ``params`` (N), ``tokens`` (D) and ``loss`` (L) are positive float64 arrays of one length; ``flops``

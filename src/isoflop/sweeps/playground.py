@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -150,20 +151,36 @@ def playground(
     '0.53, -0.05'
     """
     _check(region, decimals, bias, target_params, objective)
-    size, ratio = (axis.ravel() for axis in np.meshgrid(np.arange(9), np.arange(4), indexing="ij"))
-    N = SIZES[size]
-    D = TOKENS_PER_PARAM[ratio] * N
+    N, D, loss, used, found = _fitted(region, decimals, bias, objective)
     truth = laws.law(TRUTH)
-    exact = truth.predict(N, D) + _jitter(size, ratio) + bias / 1000 * _profile(N, D)
-    loss = np.floor(exact * 10**decimals + 0.5) / 10**decimals
-    first, last = REGIONS[region]
-    used = (first <= size) & (size < last)
-    found = fit(Runs(N[used], D[used], loss[used], source="the playground"), draws=0, objective=objective)
     target_tokens = _optimal_tokens(truth, target_params)
     predicted = None if found.fitted is None else float(found.fitted.predict(target_params, target_tokens))
     true_loss = float(truth.predict(target_params, target_tokens))
     setting = (region, decimals, bias, objective)
     return Played(*setting, N, D, loss, used, found, target_params, target_tokens, true_loss, predicted)
+
+
+@lru_cache(maxsize=256)  # whoever moves the target asks for the same fit again, and it is nearly all of the time
+def _fitted(
+    region: str, decimals: int, bias: float, objective: str
+) -> tuple[FloatArray, FloatArray, FloatArray, NDArray[np.bool_], Fit]:
+    """N, D and the measured losses of the 36 runs, which of them are in the region, and the fit to these."""
+    size, ratio = (axis.ravel() for axis in np.meshgrid(np.arange(9), np.arange(4), indexing="ij"))
+    N = SIZES[size]
+    D = TOKENS_PER_PARAM[ratio] * N
+    exact = laws.law(TRUTH).predict(N, D) + _jitter(size, ratio) + bias / 1000 * _profile(N, D)
+    loss = np.floor(exact * 10**decimals + 0.5) / 10**decimals
+    first, last = REGIONS[region]
+    used = (first <= size) & (size < last)
+    for column in (N, D, loss, used):
+        column.setflags(write=False)
+    return (
+        N,
+        D,
+        loss,
+        used,
+        fit(Runs(N[used], D[used], loss[used], source="the playground"), draws=0, objective=objective),
+    )
 
 
 def _check(region: str, decimals: int, bias: float, target_params: float, objective: str) -> None:

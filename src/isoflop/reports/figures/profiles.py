@@ -19,6 +19,8 @@ from isoflop.reports.rounding import count_with_interval, loss_text
 from isoflop.runs import Runs
 from isoflop.runs.table import FloatArray
 
+MOST_NAMES = 8
+
 
 def isoflop_figure(fit: Fit, forecast: Forecast | None, outcome: Outcome | None) -> Figure:
     """Loss against N: runs, parabolas and minima, one colour and one symbol a budget; the forecast run a star."""
@@ -27,7 +29,9 @@ def isoflop_figure(fit: Fit, forecast: Forecast | None, outcome: Outcome | None)
     shown = {int(row): names[row] for row in drawn}
     data = [_runs(fit.runs, stragglers(fit), marks.marker("x-thin-open", "@muted", 8), shown)]
     roles = budget_roles([found.flops for found in fit.minima])
-    data += [trace for rank, found in enumerate(fit.minima) for trace in _profile(fit, rank, found, roles[rank], shown)]
+    for rank, found in enumerate(fit.minima):
+        data += _profile(fit, rank, found, roles[rank], shown)
+        data.append(_vertex(found, roles[rank], fit.level, rank in _named(fit)))
     if forecast and outcome:
         hover = f"forecast run {escape(outcome.run_id)}<br>N {format_si(forecast.run_params)}<br>"
         star = marks.star([forecast.run_params], [outcome.loss], hover + f"loss {loss_text(outcome.loss)}")
@@ -61,7 +65,7 @@ def _profile(fit: Fit, rank: int, found: Minimum, colour: str, shown: Mapping[in
         traces.append(marks.line(N, found.loss_at(N), colour, dash="solid" if found.interior else "dot"))
     traces.append(_runs(fit.runs, used, marks.marker(symbol, colour, 8), shown))
     traces.append(_runs(fit.runs, unused, marks.marker(f"{symbol}-open", colour, 8), shown))
-    return [*traces, _vertex(found, colour, fit.level)]
+    return traces
 
 
 def _runs(runs: Runs, every: list[int], marker: Mapping[str, Any], shown: Mapping[int, str]) -> Trace:
@@ -74,13 +78,21 @@ def _runs(runs: Runs, every: list[int], marker: Mapping[str, Any], shown: Mappin
     return marks.points(runs.params[rows], runs.loss[rows], marker, hover)
 
 
-def _vertex(found: Minimum, colour: str, level: float) -> Trace:
+def _named(fit: Fit) -> set[int]:
+    """The profiles whose budget is written under them: all, or of many as many as can be read."""
+    if len(fit.minima) <= MOST_NAMES:
+        return set(range(len(fit.minima)))
+    held = [rank for rank, found in enumerate(fit.minima) if found.interior] or list(range(len(fit.minima)))
+    return {held[k] for k in np.linspace(0, len(held) - 1, min(MOST_NAMES, len(held))).round().astype(int)}
+
+
+def _vertex(found: Minimum, colour: str, level: float, named: bool) -> Trace:
     """A diamond, filled where the minimum was bracketed, with its interval; its budget is written under it."""
     marker = marks.marker("diamond" if found.interior else "diamond-open", colour, 11)
     label = format_flops(found.flops) + ("" if found.interior else " (no minimum)")
     bar = marks.error_bar([found.params_opt], [found.params_interval], colour)
     vertex = marks.points([found.params_opt], [found.loss_min], marker, [_vertex_hover(found, level)])
-    return vertex | marks.label(label, colour) | {"error_x": bar}
+    return vertex | (marks.label(label, colour) if named else {}) | {"error_x": bar}
 
 
 def _vertex_hover(found: Minimum, level: float) -> str:

@@ -51,9 +51,31 @@ const isoflop = (() => {
   addEventListener("beforeprint", () => repaint("light", 640));
   addEventListener("afterprint", () => repaint(scheme()));
 
-  const draw = (element, figure) => {
+  // A figure may carry steps of a slider: what each says, and where it moves which traces to.
+  const slide = (element, { slider }) => {
+    if (!slider) return;
+    const made = document.createElement("p"), input = document.createElement("input"), output = document.createElement("output");
+    made.className = "slider";
+    Object.assign(input, { type: "range", min: 0, max: slider.steps.length - 1, step: 1, value: slider.at });
+    input.setAttribute("aria-label", slider.label);
+    const move = () => {
+      const { text, restyle } = slider.steps[input.value];
+      output.textContent = text;
+      input.setAttribute("aria-valuetext", text);
+      for (const [trace, moved] of Object.entries(restyle))
+        Plotly.restyle(element, Object.fromEntries(Object.entries(moved).map(([key, value]) => [key, [value]])), [Number(trace)]);
+    };
+    input.addEventListener("input", move);
+    made.append(input, output);
+    element.after(made);
+    move();
+  };
+
+  const draw = async (element, figure) => {
+    const isNew = !drawn.has(element);
     drawn.set(element, figure);
-    return paint(element, figure, scheme());
+    await paint(element, figure, scheme());
+    if (isNew) slide(element, figure);
   };
   return { draw };
 })();

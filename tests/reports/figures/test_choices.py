@@ -62,6 +62,6 @@ def test_each_approach_has_its_exponent_and_a_refused_one_its_row(approaches: An
     profiles, by_surface, theirs = figure["data"]
     assert by_surface["x"][0] == pytest.approx(0.37 / 0.72, abs=0.01)  # beta/(alpha + beta) of what was planted
     low, high = approaches.profiles.intervals["a"]
-    bar = profiles["error_x"]
-    assert bar["array"][0] + bar["arrayminus"][0] == pytest.approx(high - low)
+    a, bar = profiles["x"][0], profiles["error_x"]
+    assert (a - bar["arrayminus"][0], a + bar["array"][0]) == pytest.approx((low, high))
     assert theirs["x"] == [source.a for source in PUBLISHED_EXPONENTS]

@@ -98,3 +98,13 @@ def test_profiles_of_a_large_table_are_a_sample_that_says_so(truth: Any) -> None
     drawn = [y for trace in figure["data"] if trace["mode"] == "markers" for y in trace["y"]]
     assert len(drawn) == 2000
     assert "2,000 of 3,000 runs" in figure["layout"]["annotations"][0]["text"]
+
+
+def test_of_many_profiles_all_minima_are_drawn_and_some_are_labelled(truth: Any) -> None:
+    C = np.repeat(np.geomspace(1e18, 1e21, 20), 7)
+    N = truth.optimum(C).params * np.tile(np.geomspace(0.4, 2.5, 7), 20)
+    found = fit(Runs(N, C / 6 / N, truth.predict(N, C / 6 / N), columns={"budget": C}), "frontier", draws=0)
+    traces = isoflop_figure(found, None, None)["data"]
+    diamonds = [trace for trace in traces if trace.get("marker", {}).get("symbol", "").startswith("diamond")]
+    assert len(diamonds) == 20
+    assert 5 < sum(trace["mode"] == "markers+text" for trace in diamonds) < 10

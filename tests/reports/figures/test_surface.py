@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 
 from isoflop.fitting import Fit, fit
+from isoflop.planning import plan
+from isoflop.quantities import format_estimate
 from isoflop.reports.figures.surface import contours_figure, iso_loss
 from isoflop.runs import Runs
 
@@ -68,3 +70,9 @@ def test_a_contour_has_chinchillas_closed_form(surface: Fit) -> None:
     N, D = iso_loss(surface.law, 2.2, np.geomspace(1, 1e4, 30), 1e10, 1e30)
     c = surface.law.coefficients
     np.testing.assert_allclose(D, (c["B"] / (2.2 - c["E"] - c["A"] / N ** c["alpha"])) ** (1 / c["beta"]), rtol=1e-9)
+
+
+def test_the_slider_quotes_the_loss_as_a_plan_does(figure: dict[str, Any], surface: Fit) -> None:
+    row = plan(surface.law, TARGET, level=surface.level).rows[0]
+    said = figure["slider"]["steps"][figure["slider"]["at"]]["text"]
+    assert said.endswith(f"loss {format_estimate(row.loss, row.intervals.loss)}")

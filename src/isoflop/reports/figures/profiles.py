@@ -21,6 +21,9 @@ from isoflop.runs.table import FloatArray
 
 MOST_NAMES = 8
 
+MOST_LABELLED = 9
+"""Budgets that are written in the figure; of more, words would cover the minima."""
+
 
 def isoflop_figure(fit: Fit, forecast: Forecast | None, outcome: Outcome | None) -> Figure:
     """Loss against N: runs, parabolas and minima, one colour and one symbol a budget; the forecast run a star."""

@@ -185,7 +185,7 @@ def _slider(fit: Fit, target: float, smallest: float, end: float, first: int) ->
     steps = []
     for k, C in enumerate(budgets.tolist()):
         N, D, loss = float(best.params[k]), float(best.tokens[k]), float(best.loss[k])
-        span = None if drawn is None else _span(drawn.loss[:, k], fit.level)
+        span = None if drawn is None else _span(fit.law, C, loss, drawn.loss[:, k], fit.level)
         text = (
             f"at {format_flops(C)} FLOPs: N* {format_si(N)}, D* {format_si(D)}, D/N {D / N:.3g}, "
             f"loss {format_estimate(loss, span)}"
@@ -197,9 +197,11 @@ def _slider(fit: Fit, target: float, smallest: float, end: float, first: int) ->
     return {"label": "budget", "at": at, "steps": steps}
 
 
-def _span(draws: FloatArray, level: float) -> tuple[float, float]:
+def _span(law: Law, C: float, loss: float, draws: FloatArray, level: float) -> tuple[float, float]:
+    """The interval of the loss at a budget as a plan has it: that of the draws, or of the form's error where wider."""
     low, high = np.nanquantile(draws, [(1 - level) / 2, (1 + level) / 2])
-    return float(low), float(high)
+    width = 0.0 if law.form_error is None else float(law.form_error.half_width(C, level))
+    return min(float(low), loss * np.exp(-width)), max(float(high), loss * np.exp(width))
 
 
 def _chosen(step: dict[str, Any], first: int) -> list[Trace]:

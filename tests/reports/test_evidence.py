@@ -13,10 +13,11 @@ from isoflop.laws import law
 from isoflop.quantities import format_si
 from isoflop.reports import Evidence, Wanted, as_markdown, as_object, gather
 from isoflop.reports.answers import answers, decision_line, status
-from isoflop.reports.checklist import Line, State, checklist
+from isoflop.reports.checklist import LINES, Line, State, checklist
 from isoflop.runs import Runs
 
 TRUTH = law("besiroglu2024")
+PARTS = ("surface", "profiles", "envelope", "plan", "backtest", "specification", "likelihood")
 STATED = Conventions(ParamsConvention.TOTAL, FlopsConvention.SIX_ND, LossUnit.NATS_PER_TOKEN)
 
 
@@ -33,7 +34,7 @@ def planted(noise: float = 0.003, budgets: int = 7, **columns: object) -> Runs:
 
 @pytest.fixture(scope="module")
 def evidence() -> Evidence:
-    return gather(planted(), Wanted(target=1e22, draws=400), title="Planted")
+    return gather(planted(), Wanted(target=1e22, draws=100), title="Planted")
 
 
 @pytest.fixture(scope="module")
@@ -41,10 +42,10 @@ def lines(evidence: Evidence) -> dict[str, Line]:
     return {line.asks: line for line in checklist(evidence)}
 
 
-def test_the_decision_holds_the_truth(evidence: Evidence) -> None:
+def test_the_decision_is_the_truth_within_its_noise(evidence: Evidence) -> None:
     best, row = TRUTH.optimum(1e22), evidence.decision
     low, high = row.intervals.params
-    assert low < float(best.params) < high
+    assert abs(np.log(row.params / float(best.params))) < np.log(high / low)
     assert high / low < 2
     assert row.loss == pytest.approx(float(best.loss), rel=0.01)
     assert format_si(row.params) in decision_line(evidence)
@@ -66,15 +67,14 @@ def test_the_five_questions_are_answered_by_their_numbers(evidence: Evidence) ->
 def test_no_light_is_green_where_an_essential_line_is_missing(evidence: Evidence) -> None:
     lines = checklist(evidence)
     settled = tuple(replace(line, state=State.MET) for line in lines)
-    calm = replace(
-        evidence, known={"leading": replace(evidence.leading, verdict=replace(evidence.leading.verdict, status="ok"))}
-    )
+    sound = replace(evidence.leading, verdict=replace(evidence.leading.verdict, status="ok"))
+    calm = replace(evidence, known={"leading": sound})
     assert status(calm, settled) == "ok"
     for k, line in enumerate(lines):
         one_missing = (*settled[:k], replace(line, state=State.MISSING), *settled[k + 1 :])
         assert status(calm, one_missing) == ("caution" if line.essential else "ok")
     assert sum(line.essential for line in lines) == 8
-    far = replace(calm, wanted=Wanted(target=1e24, draws=400))
+    far = replace(calm, wanted=Wanted(target=1e24, draws=100))
     assert status(far, settled) == "caution"
 
 
@@ -86,7 +86,7 @@ def test_no_light_is_green_where_an_essential_line_is_missing(evidence: Evidence
             "What N, C and the loss count",
             replace(planted(), conventions=Conventions()),
             State.MISSING,
-            "params_convention, loss_unit",
+            "params_convention, flops_convention, loss_unit",
         ),
         ("Unique tokens and epochs", planted(), State.MISSING, "unique_tokens"),
         ("Unique tokens and epochs", planted(unique_tokens=1e12), State.MET, "epochs up to"),
@@ -102,30 +102,23 @@ def test_no_light_is_green_where_an_essential_line_is_missing(evidence: Evidence
 )
 def test_a_line_is_met_or_missing_by_what_the_table_holds(asks: str, runs: Runs, state: State, says: str) -> None:
     found = gather(runs, Wanted(draws=0))
-    (line,) = (Line(name, *answer(found)) for name, answer in checklist_lines() if name == asks)
+    (line,) = (Line(name, *answer(found)) for name, answer in LINES if name == asks)
     assert (line.state, says in line.says) == (state, True), line.says
-
-
-def checklist_lines() -> tuple:
-    from isoflop.reports.checklist import LINES
-
-    return LINES
 
 
 def test_lines_that_the_fits_decide(evidence: Evidence, lines: dict[str, Line]) -> None:
     for asks in ("A certificate of the minimum", "Held out by scale, beside simple rivals", "Form and objective"):
         assert lines[asks].state is State.MET, lines[asks].says
     assert lines["A tolerance said before the runs were made"].state is State.MISSING
-    wide = {line.asks: line for line in checklist(replace(evidence, wanted=Wanted(1e22, within=3.0, draws=400)))}
     assert lines["A forecast registered before its test"].state is State.MISSING
-    assert wide["A tolerance said before the runs were made"].state in (State.MET, State.MISSING)
     assert lines["Downstream tasks: signal, chance floor, joint error"].state is State.NOT_APPLICABLE
 
 
 def test_a_tolerance_is_held_against_the_interval(evidence: Evidence) -> None:
     low, high = evidence.decision.intervals.params
+    found = {name: getattr(evidence, name) for name in PARTS}
     for within, state in ((1.01 * high / low, State.MET), (0.99 * high / low, State.MISSING)):
-        asked = replace(evidence, wanted=replace(evidence.wanted, within=within), known=vars(evidence)["known"])
+        asked = replace(evidence, wanted=replace(evidence.wanted, within=within), known=found)
         (line,) = (one for one in checklist(asked) if one.asks.startswith("A tolerance"))
         assert line.state is state
 
@@ -148,7 +141,7 @@ def test_the_object_and_the_page_tell_one_story(evidence: Evidence) -> None:
 
 
 def test_markdown_shows_hostile_names_as_they_are_written() -> None:
-    runs = planted()
+    runs = planted(budgets=3)
     hostile = Evidence("<img src=x> | @everyone `rm`", runs, runs, Wanted(draws=0), provenance={"a|b": "[x](http://y)"})
     said = as_markdown(hostile)
     assert "\\<img src=x\\> \\| @\u200beveryone \\`rm\\`" in said

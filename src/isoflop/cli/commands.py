@@ -5,7 +5,7 @@ COMMANDS = {
     "design": "Choose the runs that tell most of a larger scale.",
     "sweep": "Make the runs of a study, watch them, gather them.",
     "fit": "Fit a scaling law to runs: verdict, coefficients, intervals.",
-    "report": "Write one offline page: the decision, how sure, why, how it would be wrong.",
+    "report": "Write a page on runs: what to train, how sure, why.",
     "plot": "Draw one figure for a paper: SVG, PDF or PNG.",
     "compare": "Compare law families on runs larger than they were fitted to.",
     "backtest": "Fit on the smaller budgets, predict the larger, say how wrong.",

@@ -72,7 +72,7 @@ def report(
     if json:
         typer.echo(json_format.dumps(as_object(evidence), indent=2, allow_nan=False))
     else:
-        typer.echo(as_markdown(evidence) if output is None else decision_line(evidence))
+        typer.echo(as_markdown(evidence).rstrip() if output is None else decision_line(evidence))
     return DataError.exit_code if evidence.leading.fitted is None else 0
 
 

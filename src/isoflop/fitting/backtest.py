@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -84,8 +85,15 @@ class Backtest:
         return "\n".join(lines)
 
 
-def backtest(runs: Runs, *, draws: int = DRAWS // 4, level: float = LEVEL, seed: int = 0) -> Backtest:
-    """Split at 3, 8, 30 and 100 times below the largest compute, as far as the table reaches.
+def backtest(
+    runs: Runs,
+    *,
+    draws: int = DRAWS // 4,
+    level: float = LEVEL,
+    seed: int = 0,
+    jumps: Sequence[float] = JUMPS,
+) -> Backtest:
+    """Split at 3, 8, 30 and 100 times below the largest compute, or other ``jumps``, as far as the table reaches.
 
     At each split everything is done anew with the runs below alone: the fit, its bootstrap, the inner backtests that
     teach the interval its width. Raises DataError where no split leaves eight runs below and two above.
@@ -98,7 +106,7 @@ def backtest(runs: Runs, *, draws: int = DRAWS // 4, level: float = LEVEL, seed:
     [True, True, True]
     """
     splits = []
-    for jump in JUMPS:
+    for jump in jumps:
         below = runs.flops <= runs.flops.max() / jump
         if below.sum() >= FEWEST_FITTED and (~below).sum() >= FEWEST_ABOVE:
             refuse_one_loss(runs)

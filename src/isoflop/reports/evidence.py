@@ -28,6 +28,7 @@ from isoflop.fitting import (
     profile,
     specification_curve,
 )
+from isoflop.fitting.backtest import JUMPS
 from isoflop.fitting.fit import DRAWS, FRONTIER, LEVEL
 from isoflop.laws import Family, Law
 from isoflop.planning import Plan, PlanRow, plan
@@ -181,8 +182,10 @@ class Evidence:
 
     @cached_property
     def backtest(self) -> Backtest:
-        draws = min(self.draws, DRAWS // 4)
-        return backtest(self.sample, draws=draws, level=self.wanted.level, seed=self.wanted.seed)
+        draws, jumps = min(self.draws, DRAWS // 4), list(JUMPS)
+        if self.sampled:  # a split takes a second or two: no further than the target is
+            jumps = [jump for jump in JUMPS if jump <= 1.5 * self.extrapolation] or jumps[:1]
+        return backtest(self.sample, draws=draws, level=self.wanted.level, seed=self.wanted.seed, jumps=jumps)
 
     @cached_property
     def specification(self) -> SpecificationCurve:

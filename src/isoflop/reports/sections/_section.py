@@ -55,7 +55,7 @@ def shown(evidence: Evidence, rooms: tuple[Room, ...]) -> tuple[str, dict[str, F
 def _framed(room: Room, figure: Figure) -> str:
     """Room for a figure, what it shows for those who cannot see it, and what stands there without JavaScript."""
     said = f"<figcaption>{typeset(room.caption)}</figcaption>" if room.caption else ""
-    plot = f'<div class="plot" id="figure-{room.name}" role="img" aria-label="{escape(room.label)}"></div>'
+    plot = f'<div class="plot" id="figure-{room.name}" role="group" aria-label="{escape(room.label)}"></div>'
     still = f"<noscript>{figure_svg(figure, room.label)}</noscript>" if room.drawn_still else WITHOUT_SCRIPT
     return f'<figure class="{room.kind}">{plot}{still}{said}</figure>'
 

@@ -75,6 +75,8 @@ const isoflop = (() => {
     const isNew = !drawn.has(element);
     drawn.set(element, figure);
     await paint(element, figure, scheme());
+    // The label of the figure says what it shows; its letters one by one do not.
+    for (const drawing of element.querySelectorAll("svg.main-svg")) drawing.setAttribute("aria-hidden", "true");
     if (isNew) slide(element, figure);
   };
   return { draw };

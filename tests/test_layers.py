@@ -20,7 +20,7 @@ MAY_IMPORT = {
     "reports": GROUND | {"runs", "laws", "fitting", "planning", "sweeps", "hardware"},
     "quickstart": GROUND | FACTS | {"fitting", "sweeps", "planning", "training", "study", "reports"},
     "testing": GROUND | FACTS | {"fitting", "sweeps", "planning", "training", "study", "reports"},
-    "cli": GROUND | FACTS | {"fitting", "sweeps", "planning", "training", "study", "reports", "quickstart"},
+    "cli": GROUND | FACTS | {"fitting", "sweeps", "planning", "training", "study", "reports", "quickstart", "web"},
     "web": GROUND | FACTS | {"fitting", "sweeps", "planning", "training", "study", "reports", "quickstart"},
 }
 # Third parties that only these places may import.
@@ -28,7 +28,7 @@ CONFINED = {
     "torch": {"training"},
     "safetensors": {"training"},
     "scipy": {"fitting"},
-    "plotly": {"reports"},
+    "plotly": {"reports", "web"},
     "ray": {"executors"},
     "rich": {"cli"},
     "typer": {"cli"},

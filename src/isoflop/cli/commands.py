@@ -12,6 +12,7 @@ COMMANDS = {
     "predict": "Predict a loss with its interval, or the compute for one.",
     "plan": "Split a compute budget between parameters and tokens.",
     "count": "Count a network: parameters, FLOPs, memory.",
+    "serve": "Show planner, studies, tables and playgrounds in the browser.",
     "laws": "List the published laws, or show one.",
     "hardware": "List accelerators: dense peaks, memory, dated prices; or one.",
 }

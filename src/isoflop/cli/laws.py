@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from isoflop.laws import Law, Record, Rule, entries, kind
+from isoflop.laws import Law, Record, Rule, entries, facts, kind
 from isoflop.laws import entry as find_entry
 
 SCHEMA = "isoflop.laws/1"
@@ -28,7 +28,7 @@ def laws(
     """List the published laws, or show one: formula, constants, conventions, fitted range, source."""
     shown = [find_entry(one) for one in ((name,) if name else entries())]
     if json:
-        typer.echo(jsonlib.dumps({"schema": SCHEMA, "laws": [_facts(entry) for entry in shown]}, indent=2))
+        typer.echo(jsonlib.dumps({"schema": SCHEMA, "laws": [facts(entry) for entry in shown]}, indent=2))
     elif name:
         typer.echo(_page(shown[0]))
     else:
@@ -42,27 +42,6 @@ def _list(shown: list[Entry]) -> str:
         for one, says in KINDS.items()
     ]
     return "\n\n".join(groups)
-
-
-def _facts(entry: Entry) -> dict[str, Any]:
-    about: dict[str, Any] = {"id": entry.id, "title": entry.title, "kind": kind(entry)}
-    if isinstance(entry, Law):
-        about |= {"family": entry.family.name, "formula": entry.family.formula}
-        about |= {"coefficients": dict(entry.coefficients)}
-        about |= {"draws_n": 0 if entry.draws is None else len(next(iter(entry.draws.values())))}
-    elif isinstance(entry, Rule):
-        about |= {"formula": entry.formula}
-        about |= {
-            "outputs": {
-                key: {"coefficient": power.coefficient, "exponents": dict(power.exponents)}
-                for key, power in entry.outputs.items()
-            }
-        }
-    else:
-        about |= {"formula": entry.formula, "constants": dict(entry.constants)}
-    if not isinstance(entry, Record):
-        about |= {"conventions": entry.conventions.to_dict(), "fitted_range": dict(vars(entry.fitted_range))}
-    return {**about, "source": dict(vars(entry.source)), "caveats": list(entry.caveats)}
 
 
 def _page(entry: Entry) -> str:

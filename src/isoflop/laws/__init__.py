@@ -11,6 +11,7 @@ from isoflop.errors import UnknownName, UsageError
 from isoflop.laws._catalogue import entries, kind, read_entry, read_published_law
 from isoflop.laws._counting import OMEGA, Recounted, convert, embedding_scale, local_exponent
 from isoflop.laws._entries import Power, Record, Rule
+from isoflop.laws._facts import facts
 from isoflop.laws._family import Coefficient, Coefficients, Family
 from isoflop.laws._file import law_from_toml, law_to_toml, write_law
 from isoflop.laws._law import FittedRange, FormError, Law, Optimum, Source
@@ -35,6 +36,7 @@ __all__ = [
     "embedding_scale",
     "entries",
     "entry",
+    "facts",
     "families",
     "family",
     "family_from_file",

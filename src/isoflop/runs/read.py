@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import io
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from isoflop.errors import TableError
 from isoflop.files import write_atomic
 from isoflop.runs.assemble import assemble
 from isoflop.runs.columns import RawTable, as_csv
-from isoflop.runs.readers.delimited import read_delimited
-from isoflop.runs.readers.jsonl import read_jsonl
+from isoflop.runs.readers.delimited import parse_delimited, read_delimited
+from isoflop.runs.readers.jsonl import parse_jsonl, read_jsonl
 from isoflop.runs.readers.parquet import read_parquet
 from isoflop.runs.readers.study import read_study
 from isoflop.runs.table import Runs
@@ -20,6 +21,11 @@ READERS: dict[str, Callable[[Path], RawTable]] = {
     ".tsv": read_delimited,
     ".jsonl": read_jsonl,
     ".parquet": read_parquet,
+}
+PARSERS: dict[str, Callable[[Iterable[str], Path], RawTable]] = {
+    ".csv": parse_delimited,
+    ".tsv": parse_delimited,
+    ".jsonl": parse_jsonl,
 }
 
 
@@ -47,6 +53,26 @@ def read_runs(path: Path | str, columns: Mapping[str, str] | None = None, where:
     except OSError as error:
         raise TableError(f"cannot read {path}: {error.strerror or error}; check the path.") from error
     return Runs(**assemble(raw, columns or {}, where))
+
+
+def parse_table(text: str, name: str) -> RawTable:
+    """What a CSV, TSV or JSONL table holds that is in memory already, before anything is asked of it.
+
+    ``name`` is what the table is called in messages; what it ends in says how it is read. TableError for what cannot
+    be. ``runs_of`` makes runs of it.
+
+    >>> list(parse_table("n,d,loss\\n1e8,2e9,3.1\\n", "mine.csv").columns)
+    ['n', 'd', 'loss']
+    """
+    parse = PARSERS.get(Path(name).suffix.lower())
+    if parse is None:
+        raise TableError(f"{name} is none of the tables that can be read here ({', '.join(PARSERS)}).")
+    return parse(io.StringIO(text, newline=""), Path(name))
+
+
+def runs_of(raw: RawTable, columns: Mapping[str, str] | None = None) -> Runs:
+    """The runs of a table that was parsed; ``columns`` maps our names to the table's, as in ``read_runs``."""
+    return Runs(**assemble(raw, columns or {}, None))
 
 
 def write_study_table(study: Path, path: Path) -> None:

@@ -14,6 +14,7 @@ from isoflop.study._designed import study_of_design
 from isoflop.study._executors import ExecutorPlan, executor_for
 from isoflop.study._folder import Study, create_study, open_study
 from isoflop.study._init import init_study, preview
+from isoflop.study._losses import losses
 from isoflop.study._orders import cancel, retry
 from isoflop.study._plan import STUDY, CorpusPlan, RunPlan, StudyPlan, TrainerPlan, plan_to_toml, read_plan
 from isoflop.study._price import Preview, Priced, price
@@ -46,6 +47,7 @@ __all__ = [
     "create_study",
     "executor_for",
     "init_study",
+    "losses",
     "open_study",
     "own_trainer",
     "plan_to_toml",

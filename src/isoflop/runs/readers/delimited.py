@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -13,18 +15,22 @@ from isoflop.runs.columns import RawTable, column_from_text
 
 def read_delimited(path: Path) -> RawTable:
     """One header, one run a line; rows carry the numbers of their lines, the header being line 1."""
-    delimiter = "\t" if path.suffix.lower() == ".tsv" else ","
     with path.open(encoding="utf-8-sig", newline="") as file:
-        reader = csv.reader(file, delimiter=delimiter)
-        try:
-            lines = [(reader.line_num, cells) for cells in reader if cells]
-        except csv.Error as error:
-            raise TableError(f"{path}: line {reader.line_num} cannot be read as cells: {error}.") from error
+        return parse_delimited(file, path)
+
+
+def parse_delimited(text: Iterable[str], path: Path) -> RawTable:
+    """The same from lines of text; ``path`` names them, and its suffix says what delimits their cells."""
+    reader = csv.reader(text, delimiter="\t" if path.suffix.lower() == ".tsv" else ",")
+    try:
+        lines = [(reader.line_num, cells) for cells in reader if cells]
+    except csv.Error as error:
+        raise TableError(f"{path}: line {reader.line_num} cannot be read as cells: {error}.") from error
     if not lines:
         raise TableError(f"{path} is empty; give a table with the columns params, tokens and loss.")
     (_, header), *body = lines
     names = [name.strip() for name in header]
-    repeated = sorted({name for name in names if names.count(name) > 1})
+    repeated = sorted(name for name, times in Counter(names).items() if times > 1)
     if repeated:
         raise TableError(f"{path} has the column {repeated[0]!r} more than once; give each column its own name.")
     _refuse_other_delimiters(path, names)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +15,18 @@ from isoflop.runs.columns import RawTable, column_from_values
 
 def read_jsonl(path: Path) -> RawTable:
     """The union of the objects' keys as columns; rows carry the numbers of their lines."""
+    with path.open(encoding="utf-8") as file:
+        return parse_jsonl(file, path)
+
+
+def parse_jsonl(text: Iterable[str], path: Path) -> RawTable:
+    """The same from lines of text; ``path`` names them."""
     rows: list[int] = []
     objects: list[dict[str, Any]] = []
-    with path.open(encoding="utf-8") as file:
-        for number, line in enumerate(file, start=1):
-            if line.strip():
-                rows.append(number)
-                objects.append(_object(line, path, number))
+    for number, line in enumerate(text, start=1):
+        if line.strip():
+            rows.append(number)
+            objects.append(_object(line, path, number))
     if not objects:
         raise TableError(f"{path} is empty; give one object a line, with the keys params, tokens and loss.")
     names = dict.fromkeys(name for run in objects for name in run)

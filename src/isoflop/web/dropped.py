@@ -1,0 +1,168 @@
+"""Tables that are dropped on the page: read, checked, fitted and reported in memory; nothing of them is written."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path, PurePath
+from secrets import token_hex
+from typing import Any
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.routing import Route
+
+from isoflop.errors import IsoflopError, TableError
+from isoflop.quantities import read_flops
+from isoflop.reports import Wanted, gather, render
+from isoflop.runs import Runs, parse_table, read_runs, runs_of
+from isoflop.web.operations import NotHere, refusal, refused
+from isoflop.web.parameters import Parameter, read_query
+from isoflop.web.security import REPORT_POLICY
+
+KEPT = 8
+LARGEST = 32 * 2**20
+"""Bytes of a table that is dropped."""
+NEEDED = ("params", "tokens", "loss")
+POST = (
+    Parameter("name", "The file's name; what it ends in says how it is read: .csv, .tsv or .jsonl.", required=True,
+              example="runs.csv"),
+    *(Parameter(name, f"The column that holds {name}, where it is called otherwise.", example=name) for name in NEEDED),
+    Parameter("target", "The budget that the report is to ask about, in FLOPs.", example="1e24"),
+    Parameter("draws", "Draws of every fit; fewer are quicker and rougher.", "integer", low=100, high=4000,
+              example=400),
+)  # fmt: skip
+POLICY = {"content-security-policy": REPORT_POLICY}
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table that was read, and its report."""
+
+    id: str
+    name: str
+    runs: int
+    report: str
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"id": self.id, "name": self.name, "n_runs": self.runs, "report": f"/api/tables/{self.id}/report"}
+
+
+@dataclass
+class Tables:
+    """The last few tables, the newest last; one is worked on at a time."""
+
+    kept: OrderedDict[str, Table] = field(default_factory=OrderedDict)
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    def keep(self, table: Table) -> Table:
+        """Keep a table; the oldest goes."""
+        self.kept[table.id] = table
+        while len(self.kept) > KEPT:
+            self.kept.popitem(last=False)
+        return table
+
+    def open(self, path: Path) -> Table:
+        """Read and report a file of this machine, which the server was started for."""
+        return self.keep(_reported(path.name, read_runs(path)))
+
+    @property
+    def routes(self) -> list[Route]:
+        return [
+            Route("/api/tables", self._list, methods=["GET"]),
+            Route("/api/tables", self._drop, methods=["POST"]),
+            Route("/api/tables/{id}/report", self._report, methods=["GET"]),
+        ]
+
+    async def _list(self, _: Request) -> Response:
+        return JSONResponse({"tables": [one.to_dict() for one in self.kept.values()]})
+
+    async def _report(self, request: Request) -> Response:
+        found = self.kept.get(request.path_params["id"])
+        if found is None:
+            return refused(NotHere(f"no such table; the last {KEPT} are kept, until the server ends: drop it again."))
+        return HTMLResponse(found.report, headers=POLICY | {"cache-control": "no-store"})
+
+    async def _drop(self, request: Request) -> Response:
+        try:
+            asked = read_query(POST, request.query_params.multi_items())
+        except IsoflopError as error:
+            return refused(error)
+        content = await _body(request)
+        if content is None:
+            return JSONResponse({"error": f"a table of more than {LARGEST // 2**20} MB: isoflop report reads it."}, 413)
+        async with self.turn:
+            return await run_in_threadpool(self._answer, asked, content)
+
+    def _answer(self, asked: Mapping[str, Any], content: bytes) -> Response:
+        name = PurePath(asked["name"]).name
+        try:
+            raw = parse_table(_decoded(name, content), name)
+            mapped = {ours: asked[ours] for ours in NEEDED if asked[ours] is not None}
+            missing = [ours for ours in NEEDED if ours not in raw.columns and ours not in mapped]
+            if missing:
+                says = f"{name} has no column called {' or '.join(missing)}: say which one holds it."
+                there = [column[:200] for column in list(raw.columns)[:500]]
+                return JSONResponse({"missing": missing, "columns": there, "says": says})
+            runs = runs_of(raw, mapped)
+            return JSONResponse(self.keep(_reported(name, runs, asked["target"], asked["draws"])).to_dict(), 201)
+        except IsoflopError as error:
+            return refused(error)
+
+
+async def _body(request: Request) -> bytes | None:
+    """What was sent, None where it is too much: counted as it comes, for a header may lie."""
+    parts, size = [], 0
+    async for part in request.stream():
+        size += len(part)
+        if size > LARGEST:
+            return None
+        parts.append(part)
+    return b"".join(parts)
+
+
+def _decoded(name: str, content: bytes) -> str:
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise TableError(f"{name} is not UTF-8 text (byte {error.start}); save it as UTF-8.") from None
+
+
+def _reported(name: str, runs: Runs, target: str | None = None, draws: int | None = None) -> Table:
+    wanted = Wanted(target=None if target is None else read_flops(target).value, draws=draws)
+    report = render(gather(runs, wanted, title=name))
+    return Table(token_hex(8), name, len(runs), report)
+
+
+def described() -> dict[str, Any]:
+    """The paths of tables as OpenAPI describes them."""
+    table = {"type": "object", "required": ["id", "name", "n_runs", "report"]}
+    unclear = {"type": "object", "required": ["missing", "columns", "says"]}
+    body = {"text/csv": {"schema": {"type": "string"}, "example": "params,tokens,loss\n1e8,2e9,3.1\n"}}
+    answers = {
+        "200": {"description": "Columns are to be named.", "content": {"application/json": {"schema": unclear}}},
+        "201": {"description": "Read, fitted and reported.", "content": {"application/json": {"schema": table}}},
+        "413": refusal(f"More than {LARGEST // 2**20} MB."),
+        "422": refusal("The table cannot be read or fitted."),
+    }
+    post = {"summary": "Read, check, fit and report a table.", "parameters": [one.to_openapi() for one in POST]}
+    listed = {"type": "object", "required": ["tables"]}
+    get = {"200": {"description": "The tables.", "content": {"application/json": {"schema": listed}}}}
+    place = Parameter("id", "A table's id.", example="0123456789abcdef").to_openapi() | {"in": "path", "required": True}
+    page = {"200": {"description": "The report.", "content": {"text/html": {"schema": {"type": "string"}}}}}
+    return {
+        "/api/tables": {
+            "get": {"summary": "The tables that are kept.", "responses": get},
+            "post": {**post, "requestBody": {"required": True, "content": body}, "responses": answers},
+        },
+        "/api/tables/{id}/report": {
+            "get": {
+                "summary": "The report of a table, one page.",
+                "parameters": [place],
+                "responses": page | {"404": refusal("No such table.")},
+            }
+        },
+    }

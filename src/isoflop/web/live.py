@@ -1,0 +1,141 @@
+"""Studies as they run: where each stands, the losses as they fall, and what its results say of a target so far."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from html import escape
+from threading import Lock
+from typing import Any
+
+from isoflop.errors import TableError
+from isoflop.quantities import format_flops, format_si, read_flops
+from isoflop.reports.axes import count_label, log_axis, log_span
+from isoflop.reports.figures import Figure, marks
+from isoflop.reports.palette import budget_roles
+from isoflop.reports.rounding import loss_text
+from isoflop.runs import read_runs
+from isoflop.study import RunState, Standing, State, Study, losses, standing
+from isoflop.sweeps.so_far import SoFar, so_far
+from isoflop.web.operations import NotHere
+from isoflop.web.parameters import Parameter
+
+WITHIN = 2.0
+BEYOND = 10.0
+"""How many times the largest budget is asked about where no target is named."""
+MOST_CURVES = 60
+"""Runs whose losses are drawn: those under way first, then the largest."""
+READ = ("metrics.jsonl", "result.json", "failure.json", "cancelled.json")
+NUMBER = Parameter("n", "Which of the studies, the first being 0.", "integer", low=0, high=10_000, example=0)
+STUDY = (Parameter("target", "The budget that the study is for, in FLOPs; ten times its largest unless given.",
+                   example="1e24"),)  # fmt: skip
+
+
+@dataclass
+class Watched:
+    """A study, and the last answer about it: while nothing in its folder changes, that answer stands."""
+
+    study: Study
+    lock: Lock = field(default_factory=Lock)
+    answers: dict[str, tuple[object, dict[str, Any]]] = field(default_factory=dict)
+    refits: dict[tuple[float, frozenset[str]], SoFar] = field(default_factory=dict)
+
+    def answer(self, target: str | None) -> dict[str, Any]:
+        """Where the study stands now; ``target`` is the budget, as text, that a refit is asked about."""
+        budget = None if target is None else read_flops(target).value
+        with self.lock:
+            seen = (self._seen(), budget)
+            if "last" not in self.answers or self.answers["last"][0] != seen:
+                self.answers["last"] = seen, self._look(budget)
+            return self.answers["last"][1]
+
+    def _seen(self) -> object:
+        """What changes when anything happens: sizes and times of the files that tell of it."""
+        files = (folder / name for folder in sorted(self.study.runs_folder.glob("*")) for name in READ)
+        known = [(str(file), file.stat().st_mtime_ns, file.stat().st_size) for file in files if file.exists()]
+        return standing(self.study).is_running, known
+
+    def _look(self, budget: float | None) -> dict[str, Any]:
+        found = standing(self.study)
+        shown = sorted(found.runs, key=_interest)[:MOST_CURVES]
+        curves = {run.run_id: losses(self.study.run_folder(run.run_id)) for run in shown}
+        target = budget or BEYOND * max((run.spec.budget or 0.0 for run in found.runs), default=0.0)
+        refit = self._refit(found, target) if target else None
+        answer: dict[str, Any] = found.to_dict(runs=True) | {"figures": {"losses": losses_figure(shown, curves)}}
+        return answer | {"refit": None if refit is None else refit.to_dict(), "said": _said(found, refit)}
+
+    def _refit(self, found: Standing, target: float) -> SoFar:
+        """What the results say; fitted again when there are others."""
+        done = frozenset(run.run_id for run in found.runs if run.state is State.DONE)
+        if not done:
+            return SoFar(0, target, WITHIN, why="no run has ended")
+        if (target, done) not in self.refits:
+            self.refits[target, done] = _fitted(self.study, target, len(done))
+        return self.refits[target, done]
+
+
+def _fitted(study: Study, target: float, done: int) -> SoFar:
+    try:
+        return so_far(read_runs(study.folder), target, within=WITHIN)
+    except TableError as error:  # a result that is being written, or one that is no table's
+        return SoFar(done, target, WITHIN, why=str(error))
+
+
+def list_studies(watched: Sequence[Watched]) -> dict[str, Any]:
+    """The studies that the server was started for."""
+    listed = [{"n": n, "name": one.study.plan().name, "study": str(one.study.folder)} for n, one in enumerate(watched)]
+    return {"studies": listed}
+
+
+def one_study(watched: Sequence[Watched], settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Where one of them stands; NotHere for a number that none has."""
+    n: int = settings["n"]
+    if n >= len(watched):
+        raise NotHere(f"there is no study {n}; the server was started for {len(watched)}.")
+    return watched[n].answer(settings["target"])
+
+
+def losses_figure(runs: Sequence[RunState], curves: Mapping[str, Sequence[tuple[float, float]]]) -> Figure:
+    """The training losses against the tokens seen, a line a run, coloured by budget; a dot where each is now."""
+    drawn = [run for run in runs if curves[run.run_id]]
+    if not drawn:
+        return {"data": [], "layout": {}}
+    roles = dict(
+        zip((run.run_id for run in drawn), budget_roles([run.spec.budget or 1.0 for run in drawn]), strict=True)
+    )
+    data = [_curve(run, curves[run.run_id], roles[run.run_id]) for run in drawn]
+    tokens = [value for trace in data for value in trace["x"]]
+    lowest, highest = (edge(value for trace in data for value in trace["y"]) for edge in (min, max))
+    y = log_axis("training loss", lowest / 1.05, highest * 1.05, lambda value: f"{value:g}")
+    return {"data": data, "layout": {"xaxis": log_axis("tokens seen", *log_span(tokens), count_label), "yaxis": y}}
+
+
+def _curve(run: RunState, points: Sequence[tuple[float, float]], colour: str) -> marks.Trace:
+    tokens, loss = zip(*points, strict=True)
+    head = f"{escape(run.run_id)}, {run.state}<br>"
+    hover = [f"{head}{format_si(seen)} tokens<br>loss {loss_text(value)}" for seen, value in points]
+    line = marks.line(tokens, loss, colour)
+    sizes = [0] * (len(points) - 1) + [7]
+    marker = {"color": colour, "size": sizes, "symbol": "circle" if run.state is State.RUNNING else "circle-open"}
+    return line | {"mode": "lines+markers", "marker": marker, "hoverinfo": "text", "hovertext": hover}
+
+
+def _interest(run: RunState) -> tuple[int, float]:
+    return (0 if run.state is State.RUNNING else 1, -(run.spec.budget or 0.0))
+
+
+def _said(found: Standing, refit: SoFar | None) -> dict[str, str]:
+    """The sentences of the page, rounded as they should be read."""
+    share = found.flops / found.flops_planned if found.flops_planned else 0.0
+    said = {"spent": f"{format_flops(found.flops)} of {format_flops(found.flops_planned)} FLOPs, {share:.0%}"}
+    if refit is None:
+        return said | {"refit": "Its runs have no budgets: name a target to see what their results say of it."}
+    target = format_flops(refit.target)
+    if refit.params is None or refit.interval is None or refit.width is None:
+        return said | {"refit": f"No answer for {target} FLOPs yet: {refit.why.rstrip('.')}."}
+    low, high = map(format_si, refit.interval)
+    said["refit"] = (
+        f"At {target} FLOPs the {refit.n_runs} results so far put the best network at {format_si(refit.params)} "
+        f"parameters, {low} to {high} (90 %): its ends are {refit.width:.2f} times apart."
+    )
+    return said

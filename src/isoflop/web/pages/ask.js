@@ -1,0 +1,56 @@
+// Questions to the server.
+
+export class Refused extends Error {}
+
+// The answer as an object; what is refused is thrown with the sentence that the server gave.
+export const ask = async (address, options = {}) => {
+  const response = await fetch(address, options);
+  const answer = await response.json();
+  if (!response.ok) throw new Refused(answer.error);
+  return answer;
+};
+
+// A slider asks faster than anybody can answer. One question is on its way at a time, and of those that came
+// meanwhile only the newest is asked; so an answer is shown as often as one can be had, and the last one wins. null: nothing is asked any more.
+export const follow = (address, show, fail) => {
+  let busy = false, waiting = null, wanted = true;
+  const next = async () => {
+    busy = true;
+    while (waiting !== null) {
+      const query = waiting;
+      waiting = null;
+      try {
+        const answer = await ask(address(query));
+        if (wanted) show(answer, query);
+      } catch (error) {
+        if (wanted && waiting === null) fail(error instanceof Refused ? error.message : "The server does not answer: is isoflop serve still running?");
+      }
+      await new Promise(requestAnimationFrame);
+    }
+    busy = false;
+  };
+  return (query) => {
+    waiting = query;
+    wanted = query !== null;
+    if (wanted && !busy) next();
+  };
+};
+
+// What takes longer is asked once the hand is still; a question that is overtaken is called off.
+export const settle = (address, show, fail, wait = 180) => {
+  let timer = 0, under_way = null;
+  return (query) => {
+    clearTimeout(timer);
+    under_way?.abort();
+    under_way = null;
+    if (query === null) return;
+    timer = setTimeout(async () => {
+      const mine = (under_way = new AbortController());
+      try {
+        show(await ask(address(query), { signal: mine.signal }));
+      } catch (error) {
+        if (error.name !== "AbortError") fail(error.message);
+      }
+    }, wait);
+  };
+};

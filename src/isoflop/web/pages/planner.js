@@ -1,0 +1,148 @@
+// The planner: controls to a question, the answer to numbers and figures; the address holds the settings.
+import { ask, follow, settle } from "/static/ask.js";
+import { dialOf } from "/static/controls.js";
+import { byId, element, figure, sheet, table, tiles } from "/static/show.js";
+
+const USUAL = {
+  besiroglu2024: "Chinchilla’s runs, refitted (Besiroglu et al. 2024)",
+  hoffmann2022: "Chinchilla as published (Hoffmann et al. 2022)",
+  kaplan2020: "Kaplan et al. 2020",
+};
+const form = byId("settings");
+const dials = Object.fromEntries([...form.querySelectorAll(".dial")].map((place) => [place.dataset.name, dialOf(place, () => changed())]));
+const chosen = (name) => form.elements.namedItem(name).value;
+const ticked = (name) => byId(name).checked;
+const laws = () => [...form.querySelectorAll("input[name=law]:checked")].map((box) => box.value);
+
+const budget = () => {
+  const on = `${chosen("hardware")} @ ${Number((100 * dials.mfu.value()).toPrecision(6))}%`;
+  const price = `at $${dials.price.text()} per ${chosen("hardware")}-hour`;
+  if (chosen("by") === "time") return `${dials.devices.text()}x${on} for ${dials.days.text()} days ${price}`;
+  if (chosen("by") === "money") return `$${dials.dollars.text()} on ${dials.devices.text()}x${on} ${price}`;
+  return dials.flops.text();
+};
+
+const question = (deep) => {
+  const query = new URLSearchParams({ budget: budget(), level: chosen("level") });
+  laws().forEach((law) => query.append("law", law));
+  if (chosen("by") === "flops") {
+    query.set("hardware", chosen("hardware"));
+    for (const name of ["devices", "mfu", "price"]) query.set(name, dials[name].text());
+  }
+  if (!deep) return query;
+  query.set("figures", "no");
+  if (ticked("serves")) query.set("inference_tokens", dials.inference_tokens.text());
+  if (ticked("scarce")) query.set("unique_tokens", dials.unique_tokens.text());
+  if (ticked("whole")) query.set("architecture", chosen("architecture"));
+  return query;
+};
+
+const COSTS = [
+  ["days", "days", (x) => (x < 10 ? x.toPrecision(3) : x.toFixed(1))],
+  ["gpu_hours", "device-hours", (x) => large(x)],
+  ["cost_usd", "price", (x) => "$" + large(x)],
+  ["energy_kwh", "energy", (x) => (x >= 1000 ? large(x / 1000) + " MWh" : large(x) + " kWh")],
+];
+const large = (x) => new Intl.NumberFormat("en", { notation: x < 1e4 ? "standard" : "compact", maximumSignificantDigits: 3 }).format(x);
+
+const show = (answer, query) => {
+  byId("error").textContent = "";
+  byId("reading").textContent = answer.budget.reading;
+  tiles(byId("headline"), answer.headline);
+  byId("bar").textContent = answer.headline.filter((_, k) => k !== 2).map(({ label, value }) => `${label.replace(/^training /, "")} ${value}`).join(" · ");
+  const cost = answer.hardware;
+  tiles(byId("cost"), cost ? COSTS.filter(([key]) => cost[key] !== null).map(([key, label, text]) => ({ label, value: text(cost[key]), interval: "" })) : []);
+  byId("assumed").textContent = cost ? `Assumed: ${cost.assumptions.join("; ")}.` : "";
+  for (const [name, drawn] of Object.entries(answer.figures)) figure(`figure-${name}`, drawn);
+  const side = answer.sheets.laws;
+  byId("sheet-laws").replaceChildren(table(side.header, side.lines, "What each law advises"));
+  byId("notes").replaceChildren(...side.notes.map((note) => element("li", {}, note)));
+  byId("json").href = `/api/plan?${query}`;
+  document.body.dataset.shown = query;
+};
+const FURTHER = ["architecture", "lifecycle", "data_limited"];
+const showFurther = (answer) => {
+  byId("sheets").replaceChildren(...FURTHER.filter((name) => answer.sheets[name]).map((name) => {
+    const made = sheet(answer.sheets[name]);
+    made.id = `sheet-${name}`;
+    return made;
+  }));
+};
+const fail = (sentence) => { byId("error").textContent = sentence; };
+const failFurther = (sentence) => byId("sheets").replaceChildren(element("p", { class: "error" }, sentence));
+
+const quick = follow((query) => `/api/plan?${query}`, show, fail);
+const deep = settle((query) => `/api/plan?${query}`, showFurther, failFurther);
+
+const address = () => {
+  const kept = new URLSearchParams();
+  for (const name of ["by", "hardware", "level", "architecture"]) kept.set(name, chosen(name));
+  for (const name of ["serves", "scarce", "whole"]) if (ticked(name)) kept.set(name, "on");
+  for (const one of Object.values(dials)) kept.set(one.name, one.text());
+  laws().forEach((law) => kept.append("law", law));
+  return `?${kept}`;
+};
+
+const changed = () => {
+  form.querySelectorAll("[data-by]").forEach((one) => { one.hidden = one.dataset.by !== chosen("by"); });
+  form.querySelectorAll("[data-with]").forEach((one) => { one.hidden = !ticked(one.dataset.with); });
+  history.replaceState(null, "", address());
+  if (!laws().length) {
+    quick(null);
+    deep(null);
+    return fail("Tick a law: it is what the answer comes from.");
+  }
+  quick(question(false));
+  if (["serves", "scarce", "whole"].some(ticked)) {
+    if (!byId("sheets").children.length) byId("sheets").replaceChildren(element("p", { class: "quiet busy" }, "Working it out …"));
+    deep(question(true));
+  }
+  else {
+    deep(null);
+    byId("sheets").replaceChildren();
+  }
+};
+
+const lawBox = (name, says, on) => element("label", { class: "tick" },
+  element("input", { type: "checkbox", name: "law", value: name, id: `law-${name}`, checked: on }), ` ${says}`);
+
+const restore = () => {
+  const given = new URLSearchParams(location.search);
+  for (const [name, value] of given) {
+    if (dials[name] && Number.isFinite(Number(value))) dials[name].set(Number(value));
+    else if (["by", "hardware", "level", "architecture"].includes(name)) {
+      const control = form.elements.namedItem(name);
+      const known = control instanceof RadioNodeList ? [...control] : [...control.options];
+      if (known.some((one) => one.value === value)) control.value = value;
+    } else if (["serves", "scarce", "whole"].includes(name)) byId(name).checked = value === "on";
+  }
+  if (given.has("law")) {
+    form.querySelectorAll("input[name=law]").forEach((box) => { box.checked = given.getAll("law").includes(box.value); });
+    if (byId("more-laws").querySelector(":checked")) byId("more-laws").parentElement.open = true;
+  }
+};
+
+const price = (one) => {
+  if (one.price) dials.price.set(one.price.typical);
+  dials.mfu.set(one.utilisation.typical);
+};
+
+const begin = async () => {
+  const [hardware, published, about] = await Promise.all([ask("/api/hardware"), ask("/api/laws"), ask("/openapi.json")]);
+  const { accelerators } = hardware;
+  byId("hardware").replaceChildren(...accelerators.map((one) => element("option", { value: one.id, selected: one.id === "h100-sxm" }, `${one.vendor} ${one.title}`)));
+  const parameters = about.paths["/api/plan"].get.parameters;
+  const kinds = parameters.find((one) => one.name === "architecture").schema.enum;
+  byId("architecture").replaceChildren(...kinds.map((kind) => element("option", { value: kind, selected: kind === "llama" }, kind)));
+  byId("laws").replaceChildren(...Object.entries(USUAL).map(([name, says], k) => lawBox(name, says, k < 2)));
+  const splits = published.laws.filter((one) => ["split", "loss_and_split"].includes(one.kind) && !(one.id in USUAL));
+  byId("more-laws").replaceChildren(...splits.map((one) => lawBox(one.id, one.title, false)));
+  const standard = accelerators.find((one) => one.id === "h100-sxm");
+  price(standard);
+  restore();
+  byId("hardware").addEventListener("change", () => price(accelerators.find((one) => one.id === chosen("hardware"))));
+  form.addEventListener("change", changed);
+  form.addEventListener("submit", (event) => event.preventDefault());
+  changed();
+};
+begin().catch((error) => fail(error.message));

@@ -1,0 +1,287 @@
+"""The pages in a real Chromium, served by a real ``isoflop serve``: every control is used, nothing complains."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from isoflop.web.playgrounds import PLAYGROUNDS
+from tests.web.conftest import make_study, planted_csv
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+QUIET = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-dev-shm-usage"]
+QUIET += ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
+PAGES = ("/", "/studies", "/tables", "/playgrounds", f"/playgrounds/{next(iter(PLAYGROUNDS))}")
+PHONE = {"width": 390, "height": 844}
+
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on PATH: apt-get install chromium")
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A server of its own, which watches a study and has a table of three runs."""
+    folder = tmp_path_factory.mktemp("serve")
+    table = folder / "started.csv"
+    table.write_text(planted_csv(rows=3))
+    words = [
+        sys.executable,
+        "-m",
+        "isoflop",
+        "serve",
+        str(make_study(folder / "study").folder),
+        str(table),
+        "--port",
+        "0",
+    ]
+    server = subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
+    assert server.stdout is not None
+    line = server.stdout.readline().strip()
+    assert re.fullmatch(r"http://127\.0\.0\.1:\d+/studies", line)
+    yield line.removesuffix("/studies")
+    server.send_signal(signal.SIGINT)
+    assert server.wait(20) == 0
+    server.stdout.close()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(browser: Browser, address: str) -> Iterator[Page]:
+    """A page whose console must stay silent, and that may ask nobody but its server."""
+    context = browser.new_context(base_url=address)
+    context.set_default_timeout(15_000)
+    page, said = context.new_page(), []
+    page.on("console", lambda message: said.append(message.text) if message.type in ("error", "warning") else None)
+    page.on("pageerror", lambda error: said.append(str(error)))
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    yield page
+    assert said == []
+    assert {urlsplit(url).netloc for url in asked if not url.startswith(("data:", "blob:"))} <= {
+        urlsplit(address).netloc
+    }
+    context.close()
+
+
+def open_page(page: Page, path: str) -> None:
+    """Open a page and wait for its first answer."""
+    page.goto(path)
+    if path not in ("/tables", "/playgrounds"):
+        page.wait_for_selector("body[data-shown]")
+    else:
+        page.wait_for_load_state("networkidle")
+
+
+def settled(page: Page, text: str) -> Any:
+    """The JSON of what is asked now, once it is what is shown."""
+    page.wait_for_function("(text) => (document.body.dataset.shown ?? '').includes(text)", arg=text)
+    return page.evaluate("fetch(document.getElementById('json').href).then((answer) => answer.json())")
+
+
+def tile(page: Page, label: str) -> str:
+    return page.locator(".tiles div", has=page.get_by_text(label, exact=True)).locator(".value").inner_text()
+
+
+def number(text: str) -> float:
+    """95.9B as a number."""
+    found = re.fullmatch(r"\$?([\d.,e+-]+)([KMBT]?)", text)
+    assert found is not None, text
+    return float(found[1].replace(",", "")) * {"": 1, "K": 1e3, "M": 1e6, "B": 1e9, "T": 1e12}[found[2]]
+
+
+def test_the_planner_shows_the_numbers_of_its_json(page: Page) -> None:
+    open_page(page, "/")
+    for budget in ("5.76e23", "1e21"):
+        page.fill("#flops", budget)
+        found = settled(page, f"budget={float(budget):g}".replace("+", ""))
+        first = found["plans"][0]
+        assert number(tile(page, "parameters N*")) == pytest.approx(first["params"], rel=5e-3)
+        assert number(tile(page, "training tokens D*")) == pytest.approx(first["tokens"], rel=5e-3)
+        assert number(tile(page, "tokens per parameter")) == pytest.approx(first["tokens_per_param"], rel=5e-3)
+        assert float(tile(page, "loss")) == pytest.approx(first["loss"], abs=5e-4)
+        assert float(tile(page, "days")) == pytest.approx(found["hardware"]["days"], rel=5e-3)
+        assert number(tile(page, "price")) == pytest.approx(found["hardware"]["cost_usd"], rel=5e-3)
+    assert page.locator("#figure-params .main-svg").count() > 0
+
+
+def test_every_control_of_the_planner_changes_the_answer(page: Page) -> None:
+    open_page(page, "/")
+
+    def shown_after(act: Any) -> str:
+        before = page.evaluate("document.body.dataset.shown")
+        act()
+        page.wait_for_function("(before) => document.body.dataset.shown !== before", arg=before)
+        return str(page.evaluate("document.body.dataset.shown"))
+
+    for name in ("flops", "devices", "mfu", "price"):
+        shown_after(lambda name=name: page.locator(f"#{name}-slider").press("ArrowRight"))
+    assert "law=kaplan2020" in shown_after(lambda: page.check("#law-kaplan2020"))
+    page.locator("summary").click()
+    assert "law=porian2024" in shown_after(lambda: page.check("#law-porian2024"))
+    assert "level=0.5" in shown_after(lambda: page.select_option("#level", "0.5"))
+    shown_after(lambda: page.select_option("#hardware", "a100-sxm-80gb"))
+    assert "days" in shown_after(lambda: page.check("[value=time]"))
+    shown_after(lambda: page.locator("#days-slider").press("ArrowRight"))
+    assert "budget=%24" in shown_after(lambda: page.check("[value=money]"))
+    shown_after(lambda: page.locator("#dollars-slider").press("ArrowLeft"))
+    for box, section, act in (
+        ("serves", "lifecycle", lambda: page.fill("#inference_tokens", "3T")),
+        ("scarce", "data_limited", lambda: page.fill("#unique_tokens", "100B")),
+        ("whole", "architecture", lambda: page.select_option("#architecture", "gemma")),
+    ):
+        page.check(f"#{box}")
+        act()
+        page.wait_for_selector(f"#sheet-{section}")
+        page.uncheck(f"#{box}")
+        page.wait_for_selector(f"#sheet-{section}", state="detached")
+
+
+def test_the_address_restores_the_settings(page: Page, address: str) -> None:
+    open_page(page, "/")
+    page.check("[value=time]")
+    page.fill("#days", "77")
+    page.check("#law-kaplan2020")
+    settled(page, "77")
+    shared, said = page.url, page.locator("#headline").inner_text()
+    page.goto("about:blank")
+    page.goto(shared)
+    page.wait_for_selector("body[data-shown]")
+    assert page.locator("#headline").inner_text() == said
+    assert page.is_checked("#law-kaplan2020")
+
+
+def test_what_cannot_be_answered_is_said(page: Page) -> None:
+    open_page(page, "/")
+    for law in ("besiroglu2024", "hoffmann2022"):
+        page.uncheck(f"#law-{law}")
+    assert "Tick a law" in page.locator("#error").inner_text()
+    page.check("#law-kaplan2020")
+    page.wait_for_function("() => document.getElementById('error').textContent === ''")
+    page.fill("#flops", "many")
+    assert page.get_attribute("#flops", "aria-invalid") == "true"
+
+
+@pytest.mark.parametrize("name", PLAYGROUNDS)
+def test_every_control_of_a_playground(page: Page, name: str) -> None:
+    page.set_viewport_size(PHONE)
+    open_page(page, f"/playgrounds/{name}")
+    for control in PLAYGROUNDS[name].controls:
+        before = page.evaluate("document.body.dataset.shown")
+        if control.choices:
+            page.select_option(f"#{control.name}", next(one for one in control.choices if one != control.default))
+        else:
+            at_top = float(control.default) >= control.high
+            page.locator(f"#{control.name}-slider").press("ArrowLeft" if at_top else "ArrowRight")
+        page.wait_for_function("(before) => document.body.dataset.shown !== before", arg=before)
+    answer = settled(page, "")
+    said = page.locator("#numbers .value").all_inner_texts()
+    assert said == [one["text"] for one in answer["numbers"]]
+    assert page.locator("#sentence").inner_text() == answer["sentence"]
+    assert page.locator(".main-svg").count() > 0
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+    page.click("#reset")
+    settled(page, defaults(name))
+
+
+def defaults(name: str) -> str:
+    """How a query begins at the default of the first control."""
+    first = PLAYGROUNDS[name].controls[0]
+    value = first.default if first.choices else f"{float(first.default):g}"
+    return f"{first.name}={str(value).replace(' ', '+')}".replace("e+", "e")
+
+
+def test_a_study_is_followed(page: Page) -> None:
+    open_page(page, "/studies")
+    assert page.locator("#states").inner_text().split() == ["not", "begun", "6"]
+    assert page.locator("#runs tbody tr").count() == 6
+    page.fill("#target", "1e12")
+    page.locator("#target").press("Enter")
+    page.wait_for_function("() => document.getElementById('refit').textContent.includes('1e12')")
+
+
+def test_a_table_is_chosen_named_and_reported(page: Page, tmp_path: Path) -> None:
+    open_page(page, "/tables")
+    assert "started.csv" in page.locator("#status").inner_text()
+    table = tmp_path / "mine.csv"
+    table.write_text(planted_csv(header="size,data,final", rows=4))
+    page.set_input_files("#file", table)
+    page.wait_for_selector("#column-loss")
+    for name, column in {"params": "size", "tokens": "data", "loss": "final"}.items():
+        page.select_option(f"#column-{name}", column)
+    page.fill("#target", "1e21")
+    page.click("#again")
+    page.get_by_text("mine.csv: 4 runs.").wait_for(timeout=30_000)
+    frame = page.frame_locator("#report")
+    assert frame.locator("h1").inner_text() == "mine.csv"
+    with page.expect_download() as saved:
+        page.click("#save")
+    assert saved.value.suggested_filename == "mine.html"
+    page.locator("#tables button", has_text="started.csv").press("Enter")
+    page.get_by_text("started.csv: 3 runs.").wait_for()
+
+
+def test_a_hostile_table_stays_in_its_frame(page: Page, tmp_path: Path) -> None:
+    """A name and cells that are markup are shown as text; the frame cannot reach the page around it."""
+    open_page(page, "/tables")
+    table = tmp_path / "<img src=x onerror=alert(1)>.csv"
+    header, *rows = planted_csv(rows=3).splitlines()
+    table.write_text("\n".join([f"{header},run_id", *(f"{row},<b id=owned>{k}</b>" for k, row in enumerate(rows))]))
+    page.set_input_files("#file", table)
+    page.get_by_text("<img src=x onerror=alert(1)>.csv: 3 runs.").wait_for(timeout=30_000)
+    assert page.locator("img, #owned").count() == 0
+    frame = page.frame_locator("#report")
+    assert frame.locator("h1").inner_text() == "<img src=x onerror=alert(1)>.csv"
+    assert frame.locator("img, #owned").count() == 0
+    assert page.evaluate("document.getElementById('report').contentDocument") is None
+
+
+def test_the_keyboard_is_enough(page: Page) -> None:
+    """From the top of the planner to its first slider by Tab alone, which is then moved and whose answer changes."""
+    open_page(page, "/")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.className") == "skip"
+    for _ in range(12):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.id") == "flops-slider":
+            break
+    before = tile(page, "parameters N*")
+    page.keyboard.press("PageUp")
+    page.wait_for_function("(before) => !document.getElementById('headline').innerText.includes(before)", arg=before)
+    outline = page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
+    assert outline != "none"
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_a_page_is_accessible_and_fits_a_phone(browser: Browser, address: str, path: str) -> None:
+    for scheme, size in (("light", {"width": 1280, "height": 900}), ("dark", PHONE)):
+        page = browser.new_page(base_url=address, color_scheme=scheme, viewport=size)
+        open_page(page, path)
+        found = Axe().run(page).response["violations"]
+        serious = [(one["id"], one["nodes"][0]["html"]) for one in found if one["impact"] in ("serious", "critical")]
+        assert serious == []
+        assert page.evaluate("document.documentElement.scrollWidth") <= size["width"]
+        page.close()
+
+
+def test_the_first_paint_waits_for_no_library(page: Page) -> None:
+    """Plotly's five megabytes come after it: the page paints although they never arrive."""
+    page.route("**/static/plotly.js*", lambda route: None)
+    page.goto("/", wait_until="commit")
+    page.wait_for_function("() => performance.getEntriesByName('first-contentful-paint').length > 0")

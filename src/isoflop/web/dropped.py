@@ -6,6 +6,7 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path, PurePath
 from secrets import token_hex
 from typing import Any
@@ -40,15 +41,19 @@ POLICY = {"content-security-policy": REPORT_POLICY}
 
 @dataclass(frozen=True)
 class Table:
-    """A table that was read, and its report."""
+    """A table that was read, and its report, which takes seconds and is made when it is first asked for."""
 
     id: str
     name: str
-    runs: int
-    report: str
+    runs: Runs
+    wanted: Wanted
 
     def to_dict(self) -> dict[str, Any]:
-        return {"id": self.id, "name": self.name, "n_runs": self.runs, "report": f"/api/tables/{self.id}/report"}
+        return {"id": self.id, "name": self.name, "n_runs": len(self.runs), "report": f"/api/tables/{self.id}/report"}
+
+    @cached_property
+    def report(self) -> str:
+        return render(gather(self.runs, self.wanted, title=self.name))
 
 
 @dataclass
@@ -66,8 +71,8 @@ class Tables:
         return table
 
     def open(self, path: Path) -> Table:
-        """Read and report a file of this machine, which the server was started for."""
-        return self.keep(_reported(path.name, read_runs(path)))
+        """Read a file of this machine, which the server was started for."""
+        return self.keep(_table(path.name, read_runs(path)))
 
     @property
     def routes(self) -> list[Route]:
@@ -84,7 +89,9 @@ class Tables:
         found = self.kept.get(request.path_params["id"])
         if found is None:
             return refused(NotHere(f"no such table; the last {KEPT} are kept, until the server ends: drop it again."))
-        return HTMLResponse(found.report, headers=POLICY | {"cache-control": "no-store"})
+        async with self.turn:
+            report = await run_in_threadpool(lambda: found.report)
+        return HTMLResponse(report, headers=POLICY | {"cache-control": "no-store"})
 
     async def _drop(self, request: Request) -> Response:
         try:
@@ -108,7 +115,9 @@ class Tables:
                 there = [column[:200] for column in list(raw.columns)[:500]]
                 return JSONResponse({"missing": missing, "columns": there, "says": says})
             runs = runs_of(raw, mapped)
-            return JSONResponse(self.keep(_reported(name, runs, asked["target"], asked["draws"])).to_dict(), 201)
+            found = _table(name, runs, asked["target"], asked["draws"])
+            found.report  # noqa: B018 - made here, that what cannot be asked of the table is refused
+            return JSONResponse(self.keep(found).to_dict(), 201)
         except IsoflopError as error:
             return refused(error)
 
@@ -131,10 +140,9 @@ def _decoded(name: str, content: bytes) -> str:
         raise TableError(f"{name} is not UTF-8 text (byte {error.start}); save it as UTF-8.") from None
 
 
-def _reported(name: str, runs: Runs, target: str | None = None, draws: int | None = None) -> Table:
+def _table(name: str, runs: Runs, target: str | None = None, draws: int | None = None) -> Table:
     wanted = Wanted(target=None if target is None else read_flops(target).value, draws=draws)
-    report = render(gather(runs, wanted, title=name))
-    return Table(token_hex(8), name, len(runs), report)
+    return Table(token_hex(8), name, runs, wanted)
 
 
 def described() -> dict[str, Any]:

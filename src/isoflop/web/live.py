@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from html import escape
 from threading import Lock
 from typing import Any
 
+import numpy as np
+
 from isoflop.errors import TableError
 from isoflop.quantities import format_flops, format_si, read_flops
-from isoflop.reports.axes import count_label, log_axis, log_span
-from isoflop.reports.figures import Figure, marks
-from isoflop.reports.palette import budget_roles
-from isoflop.reports.rounding import loss_text
+from isoflop.reports.figures import Figure, TrainingCurve, training_curves_figure
 from isoflop.runs import read_runs
 from isoflop.study import RunState, Standing, State, Study, losses, standing
 from isoflop.sweeps.so_far import SoFar, so_far
@@ -96,28 +94,16 @@ def one_study(watched: Sequence[Watched], settings: Mapping[str, Any]) -> dict[s
 
 
 def losses_figure(runs: Sequence[RunState], curves: Mapping[str, Sequence[tuple[float, float]]]) -> Figure:
-    """The training losses against the tokens seen, a line a run, coloured by budget; a dot where each is now."""
+    """The training losses against the tokens seen."""
     drawn = [run for run in runs if curves[run.run_id]]
-    if not drawn:
-        return {"data": [], "layout": {}}
-    roles = dict(
-        zip((run.run_id for run in drawn), budget_roles([run.spec.budget or 1.0 for run in drawn]), strict=True)
-    )
-    data = [_curve(run, curves[run.run_id], roles[run.run_id]) for run in drawn]
-    tokens = [value for trace in data for value in trace["x"]]
-    lowest, highest = (edge(value for trace in data for value in trace["y"]) for edge in (min, max))
-    y = log_axis("training loss", lowest / 1.05, highest * 1.05, lambda value: f"{value:g}")
-    return {"data": data, "layout": {"xaxis": log_axis("tokens seen", *log_span(tokens), count_label), "yaxis": y}}
-
-
-def _curve(run: RunState, points: Sequence[tuple[float, float]], colour: str) -> marks.Trace:
-    tokens, loss = zip(*points, strict=True)
-    head = f"{escape(run.run_id)}, {run.state}<br>"
-    hover = [f"{head}{format_si(seen)} tokens<br>loss {loss_text(value)}" for seen, value in points]
-    line = marks.line(tokens, loss, colour)
-    sizes = [0] * (len(points) - 1) + [7]
-    marker = {"color": colour, "size": sizes, "symbol": "circle" if run.state is State.RUNNING else "circle-open"}
-    return line | {"mode": "lines+markers", "marker": marker, "hoverinfo": "text", "hovertext": hover}
+    points = [np.array(curves[run.run_id], float) for run in drawn]
+    shown = [
+        TrainingCurve(run.run_id, at[:, 0], at[:, 1], str(run.state)) for run, at in zip(drawn, points, strict=True)
+    ]
+    figure = training_curves_figure(shown)
+    if shown:
+        figure["layout"]["yaxis"]["title"] = {"text": "training loss"}
+    return figure
 
 
 def _interest(run: RunState) -> tuple[int, float]:

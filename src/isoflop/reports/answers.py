@@ -137,7 +137,9 @@ def _excluded(evidence: Evidence) -> str:
 
 def _wrong(evidence: Evidence, lines: tuple[Line, ...]) -> str:
     missing = count(lines, State.MISSING)
-    parts = [f"{missing} of {len(lines)} lines of the checklist are missing."]
+    grave = [f"“{line.asks}”" for line in lines if line.essential and line.state is State.MISSING]
+    named = f", of those that matter most {', '.join(grave)}" if grave else ""
+    parts = [f"{missing} of {len(lines)} lines of the checklist are missing{named}."]
     row, _ = evidence.seek("decision")
     if row is not None and decades(evidence) > 0:
         parts.append("No run shows that the form holds as far as the target.")

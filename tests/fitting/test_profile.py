@@ -104,3 +104,20 @@ def test_profiles_have_none():
     grid = iso.fit(runs(), "frontier", approach=1, draws=0)
     with pytest.raises(UsageError, match="approach 3"):
         profile(grid, "a")
+
+
+def test_an_interval_without_its_curve_is_the_same():
+    fit = iso.fit(runs(), draws=0)
+    whole, ends = profile(fit, "beta"), profile(fit, "beta", points=0)
+    assert ends.interval == whole.interval
+    assert ends.values.size == ends.excess.size == 0
+
+
+def test_few_runs_whose_held_fits_depend_on_where_they_begin_have_ends_all_the_same():
+    """Fifteen real runs: a bracket had failed, for the held fit answered otherwise when it was asked again."""
+    table = iso.read_runs("examples/quickstart/runs.csv", where="purpose == 'sweep'")
+    fit = iso.fit(table, draws=0)
+    for name in fit.law.coefficients:
+        low, high = profile(fit, name, points=0).interval
+        assert low is None or low < fit.law.coefficients[name]
+        assert high is None or high > fit.law.coefficients[name]

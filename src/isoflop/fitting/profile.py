@@ -90,8 +90,12 @@ class Profile:
         }
 
 
-def profile(fit: Fit, name: str, *, at: float | None = None, level: float | None = None) -> Profile:
+def profile(
+    fit: Fit, name: str, *, at: float | None = None, level: float | None = None, points: int = POINTS
+) -> Profile:
     """The profile of a coefficient of a surface, or of "N*" at the budget ``at`` (Chinchilla's family only).
+
+    The curve has some ``points`` values; 0 leaves it out, which most of the time goes into, and keeps the interval.
 
     ``fit`` is a fit of approach 3 by plain log residuals: its runs, family and criterion are asked again with the
     number held. Raises UsageError for another approach, a criterion with weights or priors, or N* without a budget;
@@ -120,11 +124,17 @@ def profile(fit: Fit, name: str, *, at: float | None = None, level: float | None
     elif name not in question.family.names or name in question.pinned:
         free = [n for n in question.family.names if n not in question.pinned]
         raise UnknownName.among(f"free coefficient of {question.family.name}", name, free)
-    return _walk(fit.runs, replace(question, family=family), estimate, name, level, at)
+    return _walk(fit.runs, replace(question, family=family), estimate, name, level, at, points)
 
 
 def _walk(
-    runs: Runs, question: Question, estimate: Mapping[str, float], name: str, level: float, at: float | None
+    runs: Runs,
+    question: Question,
+    estimate: Mapping[str, float],
+    name: str,
+    level: float,
+    at: float | None,
+    points: int,
 ) -> Profile:
     start = {key: np.array([value]) for key, value in estimate.items() if key in question.family.names}
     (held,) = (c for c in question.family.coefficients if c.name == name)
@@ -157,17 +167,19 @@ def _walk(
     centre = float(np.log(estimate[name])) if held.logarithmic else float(estimate[name])
     limit = float(chdtri(1, 1 - level))
     ends = [_end(excess, centre, sign, limit, held) for sign in (-1.0, 1.0)]
+    plain = [None if end is None else float(np.exp(end)) if held.logarithmic else end for end in ends]
+    title = name if at is None else f"N* at {format_flops(at)} FLOPs"
+    if not points:
+        return Profile(title, float(estimate[name]), level, (plain[0], plain[1]), np.empty(0), np.empty(0))
     low, high = (centre + sign * FURTHEST if end is None else end for end, sign in zip(ends, (-1, 1), strict=True))
     grid = np.unique(
-        np.concatenate([np.linspace(low, centre, POINTS // 2 + 1), np.linspace(centre, high, POINTS // 2 + 1)])
+        np.concatenate([np.linspace(low, centre, points // 2 + 1), np.linspace(centre, high, points // 2 + 1)])
     )
     grid = grid[(grid > held.lower) & (grid < held.upper)] if not held.logarithmic else grid
     down, up = grid[grid <= centre][::-1], grid[grid > centre]
     last.clear()
     heights = [excess(x, "down") for x in down][::-1] + [excess(x, "up") for x in up]
-    plain = [None if end is None else float(np.exp(end)) if held.logarithmic else end for end in ends]
     values = np.exp(grid) if held.logarithmic else grid
-    title = name if at is None else f"N* at {format_flops(at)} FLOPs"
     return Profile(title, float(estimate[name]), level, (plain[0], plain[1]), values, np.maximum(heights, 0.0))
 
 

@@ -200,7 +200,7 @@ class Evidence:
         if self.sampled:
             small = fit(self.sample, self.wanted.family, draws=0, level=self.wanted.level, seed=self.wanted.seed)
         free = [coefficient.name for coefficient in law.family.coefficients]
-        return {name: profile(small, name) for name in free}
+        return {name: profile(small, name, points=0) for name in free}
 
     @cached_property
     def counting(self) -> tuple[CountingRow, ...]:

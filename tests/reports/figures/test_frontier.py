@@ -96,8 +96,8 @@ def test_profiles_of_a_large_table_are_a_sample_that_says_so(truth: Any) -> None
     loss = truth.predict(N, C / 6 / N) * np.exp(0.001 * rng.standard_normal(C.size))
     figure = isoflop_figure(fit(Runs(N, C / 6 / N, loss, columns={"budget": C}), "frontier", draws=0), None, None)
     drawn = [y for trace in figure["data"] if trace["mode"] == "markers" for y in trace["y"]]
-    assert len(drawn) == 2000
-    assert "2,000 of 3,000 runs" in figure["layout"]["annotations"][0]["text"]
+    assert len(drawn) == 800
+    assert "800 of 3,000 runs" in figure["layout"]["annotations"][0]["text"]
 
 
 def test_of_many_profiles_all_minima_are_drawn_and_some_are_labelled(truth: Any) -> None:

@@ -22,8 +22,8 @@ SYMBOLS = ("circle", "square", "triangle-up", "triangle-down", "pentagon", "hexa
 UNSEEN = {"opacity": 0}
 """The marker of a point that only carries an error bar."""
 POINTS = 80
-MOST_POINTS = 2000
-"""More runs than these are drawn as a sample, so that a page of a large table stays light."""
+MOST_POINTS, SAMPLE = 2000, 800
+"""More runs than the first are drawn as a sample of the second, so that a page of a large table stays light."""
 NOTABLE = 50
 THIN = 1.2
 MOST_BAR_TICKS = 3
@@ -131,16 +131,16 @@ def rounded(values: Any, digits: int = 5) -> list[float]:
 
 
 def thinned(count: int, notable: FloatArray | None = None) -> NDArray[np.int64]:
-    """Which of so many rows are drawn: all, or a seeded sample of MOST_POINTS that holds the most ``notable`` ones.
+    """Which of so many rows are drawn: all up to MOST_POINTS, else a seeded SAMPLE that holds the most ``notable`` ones.
 
     >>> thinned(3).tolist(), thinned(10_000).size, 7 in thinned(10_000, (np.arange(10_000) == 7) * 1.0)
-    ([0, 1, 2], 2000, True)
+    ([0, 1, 2], 800, True)
     """
     if count <= MOST_POINTS:
         return np.arange(count)
     first = np.empty(0, np.int64) if notable is None else np.argsort(-np.abs(notable), kind="stable")[:NOTABLE]
     others = np.setdiff1d(np.arange(count), first)
-    drawn = np.random.default_rng(0).choice(others, MOST_POINTS - first.size, replace=False)
+    drawn = np.random.default_rng(0).choice(others, SAMPLE - first.size, replace=False)
     return np.sort(np.concatenate([first, drawn]))
 
 

@@ -1,5 +1,7 @@
 """Profile likelihood against closed forms, scipy, the bootstrap, and a ridge that has no end."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from scipy.optimize import minimize_scalar
@@ -115,7 +117,9 @@ def test_an_interval_without_its_curve_is_the_same():
 
 def test_few_runs_whose_held_fits_depend_on_where_they_begin_have_ends_all_the_same():
     """Fifteen real runs: a bracket had failed, for the held fit answered otherwise when it was asked again."""
-    table = iso.read_runs("examples/quickstart/runs.csv", where="purpose == 'sweep'")
+    table = iso.read_runs(
+        Path(__file__).parents[2] / "examples" / "quickstart" / "runs.csv", where="purpose == 'sweep'"
+    )
     fit = iso.fit(table, draws=0)
     for name in fit.law.coefficients:
         low, high = profile(fit, name, points=0).interval

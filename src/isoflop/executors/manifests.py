@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import shlex
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any, Protocol
@@ -202,8 +202,9 @@ class Manifests:
             if batch.name not in self._told and not any(marks.starts for marks in batch.marks().values()):
                 self._say_what_to_launch(batch)
 
-    def end(self, batch: Batch, task: int) -> None:
+    def end(self, batch: Batch, tasks: Collection[int]) -> bool:
         """Nothing more than the marks: a task that finds its jobs cancelled does none of them."""
+        return True
 
     def close(self) -> None:
         """Nothing to let go of."""

@@ -36,6 +36,9 @@ _CAUSES = {
     "DEADLINE": (Cause.TIME_LIMIT, "ended at the deadline"),
 }
 _NEVER = "DependencyNeverSatisfied"
+_NO_SUCH_JOB = "Invalid job id"
+"""What ``scancel`` says of a job that has ended."""
+_GONE = Word(Phase.GONE)
 
 
 @dataclass(frozen=True)
@@ -138,7 +141,7 @@ class Slurm:
             if job["name"] == _job_name(batch):
                 batch.note_submitted({"job_id": _array(job)})
                 return True
-        for number, _, _ in self._accounts(["--name", _job_name(batch)]):
+        for number, *_ in self._accounts(["--name", _job_name(batch)]):
             batch.note_submitted({"job_id": int(number.partition("_")[0])})
             return True
         if any(marks.starts for marks in batch.marks().values()):
@@ -150,47 +153,59 @@ class Slurm:
         queue = self._queue()
         if queue is None:
             return None
-        numbers = {(batch.submitted() or {}).get("job_id"): batch for batch in batches}
+        numbers = {(batch.submitted() or {}).get("job_id", 0): batch for batch in batches}
         words: dict[Task, Word] = {}
         for job in queue:
-            batch = numbers.get(_array(job))
+            of = numbers.get(_array(job))
             # After a controller lost its state, numbers begin anew: the name is what tells batches apart.
-            if batch is not None and job["name"] == _job_name(batch):
-                words |= {(batch.name, task): _word(job) for task in _tasks(job)}
+            if of is not None and job["name"] == _job_name(of):
+                words |= {(of.name, task): _word(job) for task in _tasks(job)}
         missing = {n for n, b in numbers.items() if n and any((b.name, t) not in words for t in range(len(b.tasks)))}
         if missing:
-            for number, state, nodes in self._accounts(["--jobs", ",".join(map(str, sorted(missing)))]):
+            for number, state, nodes, name in self._accounts(["--jobs", ",".join(map(str, sorted(missing)))]):
                 array, _, task = number.partition("_")
-                if task.isdigit():
-                    words.setdefault((numbers[int(array)].name, int(task)), _word_of(state, nodes=nodes))
+                if task.isdigit() and name == _job_name(batch := numbers[int(array)]):
+                    words.setdefault((batch.name, int(task)), _word_of(state, nodes=nodes))
         return words
 
-    def end(self, batch: Batch, task: int) -> None:
-        number = (batch.submitted() or {}).get("job_id")
-        if number:
-            _ask(["scancel", f"{number}_{task}"])
+    def end(self, batch: Batch, tasks: Collection[int]) -> bool:
+        # Only what bears the batch's name: the number may be somebody else's by now. ``scancel --name`` is no way to
+        # ask for that: given one task of an array that waits, 22.05 ends them all.
+        words = self.look([batch])
+        if words is None:
+            return False
+        there = [task for task in tasks if words.get((batch.name, task), _GONE).phase is not Phase.GONE]
+        if not there:
+            return True
+        number = (batch.submitted() or {})["job_id"]
+        answer = _ask(["scancel", f"{number}_[{','.join(map(str, there))}]"])
+        return answer.returncode == 0 or _NO_SUCH_JOB in answer.stderr
 
     def close(self) -> None:
         """Nothing to let go of: every question was a command of its own."""
 
     def _queue(self) -> list[dict[str, Any]] | None:
-        """All jobs of this user that the controller remembers, ended ones for some minutes among them."""
+        """All jobs of this user that the controller remembers, ended ones for some minutes among them; None where it
+        does not answer."""
         answer = _ask(["squeue", "--json", "--me", "--states=all"], SLURM_BITSTR_LEN="0")
         if answer.returncode:
             return None
         try:
-            jobs: list[dict[str, Any]] = json.loads(answer.stdout)["jobs"]
+            said = json.loads(answer.stdout)
+            jobs: list[dict[str, Any]] = said["jobs"]
         except (ValueError, KeyError):
             return None
-        return jobs
+        # With no controller there, 22.05 exits with 0 and lists no jobs, and only this says so.
+        return None if said.get("errors") else jobs
 
-    def _accounts(self, which: Sequence[str]) -> Iterator[tuple[str, str, str]]:
-        """(number, state, nodes) of array tasks from accounting, the newest start of each; none where there is none."""
+    def _accounts(self, which: Sequence[str]) -> Iterator[tuple[str, str, str, str]]:
+        """(number, state, nodes, name) of array tasks from accounting, the newest start of each; none where there is
+        none."""
         if self._has_accounting:
-            words = ["sacct", "-X", "-n", "-P", "-S", "now-30days", "-o", "JobID,State,NodeList", *which]
+            words = ["sacct", "-X", "-n", "-P", "-S", "now-30days", "-o", "JobID,State,NodeList,JobName", *which]
             for line in _ask(words).stdout.splitlines():
-                number, state, nodes = line.split("|")
-                yield number, state, nodes
+                number, state, nodes, name = line.split("|", 3)
+                yield number, state, nodes, name
 
 
 def slurm_executor(

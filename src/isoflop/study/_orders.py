@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 from isoflop.attempts import newest_attempt
@@ -16,11 +16,13 @@ from isoflop.study._states import CANCELLED, FAILURE, RESULT, RunState, State
 from isoflop.study._trainer import planned_facts
 
 
-def cancel(study: Study, names: Sequence[str]) -> tuple[RunState, ...]:
+def cancel(
+    study: Study, names: Sequence[str], *, tell: Callable[[str], None] = lambda text: None
+) -> tuple[RunState, ...]:
     """Have the runs that are named, or all that have not ended, ended and left; the runs that this was said to.
 
     A study that is being run sees the word within seconds, and stops the jobs after a checkpoint. Jobs that are with an
-    engine are ended there, whether or not somebody watches them.
+    engine are ended there, whether or not somebody watches them; ``tell`` is told where it does not answer.
     """
     chosen = set(study.chosen(names)) if names else None
     ended = (State.DONE, State.DIVERGED, State.CANCELLED)
@@ -37,6 +39,11 @@ def cancel(study: Study, names: Sequence[str]) -> tuple[RunState, ...]:
         with engine:
             for job in filter(None, (engine.earlier(state.run_id) for state in told)):
                 engine.cancel(job)
+        if not engine.answers:
+            tell(
+                f"{engine.name} does not answer and was not told: a run that is under way ends all the same, by the "
+                "word in its folder, and one that is queued ends when it is begun."
+            )
     return tuple(told)
 
 

@@ -39,6 +39,8 @@ class Standing:
     """The engine that has jobs of the study, "" where none has."""
     in_engine: int = 0
     """How many."""
+    engine_answers: bool = True
+    """Whether it could be asked; if not, what its nodes have put down is all that is known."""
 
     @property
     def process_hours(self) -> float:
@@ -78,7 +80,9 @@ class Standing:
             "process_hours_left": self.process_hours_left,
             "cost_usd": self.usd(self.process_hours),
             "cost_usd_left": self.usd(self.process_hours_left),
-            "engine": {"name": self.engine, "jobs": self.in_engine} if self.engine else None,
+            "engine": {"name": self.engine, "jobs": self.in_engine, "answers": self.engine_answers}
+            if self.engine
+            else None,
             "failed": [{"run_id": run.run_id, "state": str(run.state), "reason": run.reason} for run in failed],
             "checks": [{"code": check.code, "ok": check.ok, "message": check.message} for check in self.checks],
             **listed,
@@ -107,6 +111,7 @@ def standing(study: Study) -> Standing:
         executor=plan.executor,
         engine=engine.name if engine and in_engine else "",
         in_engine=in_engine,
+        engine_answers=engine is None or engine.answers,
     )
 
 

@@ -18,7 +18,7 @@ from collections.abc import Mapping
 from isoflop.attempts import STOPPED_CODE, newest_attempt
 from isoflop.executors._batch import Batch, Ended, JobMarks
 from isoflop.executors._executor import Cause
-from isoflop.executors._process import GRACE_SECONDS, Place, size_of_stderr, start, tail_of_stderr
+from isoflop.executors._process import GRACE_SECONDS, Place, signal_job, size_of_stderr, start, tail_of_stderr
 
 LOSSES_AT_MOST = 3
 """So often a job is begun again that has lost a node: one whose follower is killed each time must come to an end."""
@@ -96,8 +96,8 @@ class Follower:
         if self.said:
             return
         self.said = said
-        if self._child is not None and self._child.poll() is None:
-            self._child.send_signal(signal.SIGTERM)
+        if self._child is not None:
+            signal_job(self._child, signal.SIGTERM)
 
     def work(self, task: int) -> int:
         """Take part in the jobs of the task until all have ended; the exit code."""
@@ -132,7 +132,7 @@ class Follower:
         try:
             self._child = start(job, facts["attempt"], os.environ, own_session=False, place=place)
             if self.said:  # the signal came before there was anybody to pass it on to
-                self._child.send_signal(signal.SIGTERM)
+                signal_job(self._child, signal.SIGTERM)
         except (OSError, ValueError) as error:
             ended = Ended(None, f"cannot start {job.command[0]}: {error}")
         else:
@@ -156,7 +156,7 @@ class Follower:
             if deadline is None and self._is_alone(number, this):
                 deadline = time.monotonic() + GRACE_SECONDS
             elif deadline is not None and time.monotonic() > deadline:
-                child.send_signal(next(urges, signal.SIGKILL))
+                signal_job(child, next(urges, signal.SIGKILL))
                 deadline += GRACE_SECONDS
 
     def _is_alone(self, number: int, this: int) -> bool:

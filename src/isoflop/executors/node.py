@@ -25,7 +25,7 @@ from isoflop.executors._batch import BATCH, Batch, Ended, JobMarks
 from isoflop.executors._executor import Cause, Job
 from isoflop.executors._nodes import Follower, joint_end, meeting_place
 from isoflop.executors._orphan import end_orphan
-from isoflop.executors._process import GRACE_SECONDS, Place, size_of_stderr, start, tail_of_stderr
+from isoflop.executors._process import GRACE_SECONDS, Place, signal_job, size_of_stderr, start, tail_of_stderr
 
 _SECONDS_BETWEEN_LOOKS = 1.0
 """How often a running job's word of cancellation is looked for."""
@@ -45,8 +45,8 @@ class Node:
     def stop(self, said: str) -> None:
         """Have the job that runs stop after a checkpoint, and begin no other."""
         self.said = self.said or said
-        if self._child is not None and self._child.poll() is None:
-            self._child.send_signal(signal.SIGTERM)
+        if self._child is not None:
+            signal_job(self._child, signal.SIGTERM)
 
     def work(self, task: int) -> int:
         """Do the jobs of the task; the exit code."""
@@ -109,7 +109,7 @@ class Node:
         except (OSError, ValueError) as error:
             return Ended(None, f"cannot start {job.command[0]}: {error}")
         if self.said:  # the signal came before there was anybody to pass it on to
-            self._child.send_signal(signal.SIGTERM)
+            signal_job(self._child, signal.SIGTERM)
         cancelled = self._wait(number, self._child)
         code = self._child.returncode
         tail = tail_of_stderr(job.folder, written_before)
@@ -123,10 +123,10 @@ class Node:
                 child.wait(_SECONDS_BETWEEN_LOOKS)
             except subprocess.TimeoutExpired:
                 if deadline is None and self._batch.is_cancelled(number):
-                    child.send_signal(signal.SIGTERM)
+                    signal_job(child, signal.SIGTERM)
                     deadline = time.monotonic() + GRACE_SECONDS
                 elif deadline is not None and time.monotonic() > deadline:
-                    child.kill()
+                    signal_job(child, signal.SIGKILL)
                 continue
             return deadline is not None or self._batch.is_cancelled(number)
 

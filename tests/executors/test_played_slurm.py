@@ -195,3 +195,22 @@ def test_status_and_cancel_do_without_a_controller_and_say_so(
     said = capsys.readouterr()
     assert "are cancelled" in said.out
     assert "slurm does not answer and was not told" in said.err
+
+
+@pytest.mark.parametrize(
+    ("exit_code", "state"), [(75, "stopped"), (-15, "killed")], ids=["heeds SIGTERM", "knows nothing of it"]
+)
+def test_what_becomes_of_a_run_that_somebody_cancels_in_slurm(
+    slurm: PlayedSlurm, study: Path, exit_code: int, state: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The row on ``scancel`` in docs/slurm.md."""
+    assert run(["sweep", "run", "study", "--detach", "--only", "b1e10-d008"]) == 0
+    (batch,) = study.glob("slurm/*/batch.json")
+    ended = {"exit_code": exit_code, "stderr_tail": "", "said": "SIGTERM", "cancelled": False, "cause": None}
+    (batch.parent / "marks" / "0.1.started").write_text('{"attempt": 1, "host": "n1", "process": 7}\n')
+    (batch.parent / "marks" / "0.1.ended").write_text(json.dumps(ended))
+    (next(study.glob("runs/b1e10-d008*")) / "process.json").write_text("{}")
+    slurm.scancel(["1_0"])
+    capsys.readouterr()
+    assert run(["sweep", "status", "study"]) == 0
+    assert f"own: 6 runs: 5 pending, 1 {state}" in capsys.readouterr().out

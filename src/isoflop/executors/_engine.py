@@ -325,13 +325,13 @@ def _report_of(ended: Ended, word: Word | None) -> JobReport:
     if ended.cause is not None:
         return JobReport(Status.FAILED, cause=ended.cause, reason=ended.stderr_tail)
     if ended.exit_code == 0:
-        return JobReport(Status.DONE, 0, ended.stderr_tail)
+        return JobReport(Status.DONE, 0, ended.stderr_tail, left=ended.left)
     cause, reason = None, ""
     if ended.said == "SIGUSR1":
         cause, reason = Cause.TIME_LIMIT, "it did not stop with a checkpoint before the engine's time limit"
     elif word is not None and word.cause is not None and (ended.exit_code or 0) < 0:
         cause, reason = word.cause, word.reason
-    return JobReport(Status.FAILED, ended.exit_code, ended.stderr_tail, cause, reason)
+    return JobReport(Status.FAILED, ended.exit_code, ended.stderr_tail, cause, reason, ended.left)
 
 
 def _chunks(jobs: Sequence[Job], most: int) -> list[list[Job]]:

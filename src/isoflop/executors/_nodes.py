@@ -14,6 +14,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 
 from isoflop.attempts import STOPPED_CODE, newest_attempt
 from isoflop.executors._batch import Batch, Ended, JobMarks
@@ -54,7 +55,8 @@ def joint_end(batch: Batch, number: int, this: int, attempt: int, own: Ended) ->
     if missing:
         return _lost(batch, number, this, f"node {missing[0]} of the run's {job.nodes} was lost")
     others = [part for part in parts.values() if part is not None and part.exit_code != STOPPED_CODE]
-    return next((part for part in (own, *others) if _says_why(part)), own)
+    speaker = next((part for part in (own, *others) if _says_why(part)), own)
+    return replace(speaker, left=own.left)
 
 
 def _parts(batch: Batch, number: int, this: int) -> Mapping[int, Ended | None]:

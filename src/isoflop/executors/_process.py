@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from isoflop.executors._executor import STDERR, STDOUT, Job
-from isoflop.executors._orphan import note_process, signal_group
+from isoflop.executors._executor import STDERR, STDOUT, Job, Left
+from isoflop.executors._orphan import NOTE, note_process, signal_group
 
 GRACE_SECONDS = 10.0
 """What a job gets between SIGTERM and SIGKILL: time for one checkpoint on a slow disk."""
@@ -69,6 +69,21 @@ def signal_job(process: subprocess.Popen[bytes], number: signal.Signals) -> None
     """Signal a job's process and all that it has started, unless it has ended."""
     if process.poll() is None:
         signal_group(process.pid, number)
+
+
+def left_in(folder: Path, name: str) -> Left | None:
+    """What the command that was last started in the folder has left in the file of that name; None where that is not
+    there."""
+    path, note = folder / name, folder / NOTE
+    try:
+        written, text = path.stat().st_mtime, path.read_bytes()
+    except FileNotFoundError:
+        return None
+    began = note.stat().st_mtime if note.exists() else written
+    try:
+        return Left(text.decode(), began, written)
+    except UnicodeDecodeError:
+        return Left("", began, written)
 
 
 def size_of_stderr(folder: Path, place: Place = FIRST) -> int:

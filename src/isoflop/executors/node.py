@@ -25,7 +25,7 @@ from isoflop.executors._batch import BATCH, Batch, Ended, JobMarks
 from isoflop.executors._executor import Cause, Job
 from isoflop.executors._nodes import Follower, joint_end, meeting_place
 from isoflop.executors._orphan import end_orphan
-from isoflop.executors._process import GRACE_SECONDS, Place, signal_job, size_of_stderr, start, tail_of_stderr
+from isoflop.executors._process import GRACE_SECONDS, Place, left_in, signal_job, size_of_stderr, start, tail_of_stderr
 
 _SECONDS_BETWEEN_LOOKS = 1.0
 """How often a running job's word of cancellation is looked for."""
@@ -113,7 +113,8 @@ class Node:
         cancelled = self._wait(number, self._child)
         code = self._child.returncode
         tail = tail_of_stderr(job.folder, written_before)
-        return Ended(code, tail, self.said if code else "", cancelled and code != 0)
+        left = left_in(job.folder, job.leaves) if job.leaves else None
+        return Ended(code, tail, self.said if code else "", cancelled and code != 0, left=left)
 
     def _wait(self, number: int, child: subprocess.Popen[bytes]) -> bool:
         """Wait for the job's end; whether it was cancelled. One deaf to SIGTERM is killed after the grace."""

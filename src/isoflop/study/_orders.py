@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 
 from isoflop.attempts import newest_attempt
 from isoflop.errors import UsageError
@@ -12,7 +13,7 @@ from isoflop.files import write_atomic
 from isoflop.study._executors import observer
 from isoflop.study._folder import Study
 from isoflop.study._lock import is_supervised, supervise
-from isoflop.study._states import CANCELLED, FAILURE, RESULT, RunState, State
+from isoflop.study._states import CANCELLED, FAILURE, PUBLISHED, RESULT, RunState, State, was_seen_to_fail
 from isoflop.study._trainer import planned_facts
 
 
@@ -60,11 +61,20 @@ def retry(study: Study, names: Sequence[str]) -> tuple[RunState, ...]:
         told = [state for state in study.states() if _is_meant(state, chosen)]
         for state in told:
             folder = study.run_folder(state.run_id)
+            if state.state is State.DIVERGED:
+                _put_aside(folder, "diverged")
+            elif was_seen_to_fail(folder):  # what is there has come later, and not of the attempt that failed
+                _put_aside(folder, "refused")
             (folder / CANCELLED).unlink(missing_ok=True)
             (folder / FAILURE).unlink(missing_ok=True)
-            if state.state is State.DIVERGED:
-                (folder / RESULT).rename(folder / f"diverged-{newest_attempt(folder):04d}.json")
     return tuple(told)
+
+
+def _put_aside(folder: Path, why: str) -> None:
+    """Keep a result beside, under the number of its attempt: as it was published, else as its trainer wrote it."""
+    for name in (RESULT, PUBLISHED):
+        if (folder / name).exists():
+            (folder / name).replace(folder / f"{why}-{newest_attempt(folder):04d}.json")
 
 
 def _is_meant(state: RunState, chosen: set[str]) -> bool:

@@ -10,13 +10,13 @@ from dataclasses import dataclass, replace
 
 from isoflop.attempts import STOPPED_CODE, belongs, claim_attempt, newest_attempt
 from isoflop.errors import Interrupted, RunsFailed, UsageError
-from isoflop.executors import GRACE_SECONDS, Executor, Job, JobReport, Status, end_orphan
+from isoflop.executors import GRACE_SECONDS, Executor, Job, JobReport, Status, end_orphan, left_in
 from isoflop.files import write_atomic
 from isoflop.study._failure import failure_of
 from isoflop.study._folder import WRITES_AT_A_TIME, Study
 from isoflop.study._lock import supervise
 from isoflop.study._specs import predicted_seconds
-from isoflop.study._states import CANCELLED, FAILURE, RESULT, RunState, State, read_state
+from isoflop.study._states import CANCELLED, FAILURE, RESULT, RunState, State, read_state, was_seen_to_fail
 from isoflop.study._trainer import BUILT_IN, Trainer, complete, planned_facts
 from isoflop.training.spec import RunSpec, branch_file
 
@@ -194,7 +194,10 @@ class _Watch:
         """
         folder = self._study.run_folder(state.run_id)
         end_orphan(folder, GRACE_SECONDS)
-        if (folder / RESULT).exists() and not complete(folder, state.spec, newest_attempt(folder)):
+        if was_seen_to_fail(folder):
+            return state
+        left = left_in(folder, RESULT)
+        if left is not None and not complete(folder, state.spec, newest_attempt(folder), left):
             return read_state(folder, state.spec, supervised=False, own=True)
         return state
 
@@ -254,7 +257,8 @@ class _Watch:
         words = self._trainer.words(spec, folder, self._executor.parent_pid)
         trunk = self._jobs.get(spec.branch.trunk) if spec.branch else None
         after = (trunk.key,) if trunk and not self._has_left(spec) else ()
-        return Job(spec.run_id, attempt, words, folder, after, self._trainer.nodes)
+        leaves = RESULT if self._trainer.is_own else ""
+        return Job(spec.run_id, attempt, words, folder, after, self._trainer.nodes, leaves)
 
     def _has_left(self, spec: RunSpec) -> bool:
         """Whether what a branch goes on from is there."""
@@ -277,7 +281,8 @@ class _Watch:
         lacking = "it ended without a result"
         killed = report.exit_code is not None and report.exit_code < 0
         if self._trainer.is_own and (report.status is Status.DONE or killed):  # a result is the last that is written
-            lacking = complete(job.folder, spec, newest_attempt(job.folder))
+            left = report.left or left_in(job.folder, RESULT)
+            lacking = complete(job.folder, spec, newest_attempt(job.folder), left)
             if not lacking:
                 return
         timed_out = job.id in self._timed_out

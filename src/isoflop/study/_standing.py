@@ -126,7 +126,7 @@ def _as_the_engine_says(study: Study, run: RunState, engine: Executor) -> RunSta
         return replace(run, state=State.QUEUED, reason=report.reason)
     if report.status is Status.RUNNING:
         return replace(run, state=State.RUNNING)
-    if report.status is Status.DONE and (study.run_folder(run.run_id) / RESULT).exists():
+    if report.status is Status.DONE and (report.left or (study.run_folder(run.run_id) / RESULT).exists()):
         return replace(run, state=State.DONE, step=run.steps)  # a result that the next client will complete
     if report.status is Status.FAILED and report.exit_code != STOPPED_CODE:
         failure = failure_of(report, "", None)

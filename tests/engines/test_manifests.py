@@ -243,6 +243,12 @@ def test_a_task_of_skypilot_is_one_by_its_schema(asked: dict[str, Any], tmp_path
     assert ("setup" in task, "resources" in task) == (bool(asked), bool(asked))
 
 
+def test_a_little_memory_is_not_none(tmp_path: Path) -> None:
+    job = written(tmp_path, kubernetes(tmp_path, memory_gib=0.0001), python_job(tmp_path, "a", "pass"))
+    (container,) = job["spec"]["template"]["spec"]["containers"]
+    assert container["resources"]["limits"]["memory"] == "1Mi"
+
+
 def test_the_schemas_refuse_what_they_should(tmp_path: Path) -> None:
     job = written(tmp_path, kubernetes(tmp_path), python_job(tmp_path, "a", "pass"))
     job["spec"]["template"]["spec"]["restartPolicy"] = "Always"

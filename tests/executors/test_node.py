@@ -12,6 +12,7 @@ import pytest
 
 from isoflop.executors import ATTEMPT, Job, birth
 from isoflop.executors._batch import Batch, make_batch
+from isoflop.executors.node import main
 
 NODE = """
 import sys
@@ -114,3 +115,14 @@ def test_a_signal_reaches_what_a_shell_has_started(tmp_path: Path) -> None:
     while not (tmp_path / "run" / "tidied").exists():
         assert time.monotonic() < deadline
         time.sleep(0.02)
+
+
+@pytest.mark.parametrize("task", ["1", "100", "", "-1"])
+def test_a_task_that_there_is_not_is_one_sentence(
+    task: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    batch = batch_of(tmp_path, "pass")
+    assert main([str(batch.folder), task]) == 2
+    said = capsys.readouterr().err
+    assert said == f"isoflop: {batch.folder} has tasks 0 to 0, and none called {task!r}; nothing is begun.\n"
+    assert not batch.marks()

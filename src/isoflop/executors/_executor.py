@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -113,6 +114,15 @@ class JobReport:
     cause: Cause | None = None
     reason: str = ""
     left: Left | None = None
+
+
+def mebibytes(gibibytes: float) -> int:
+    """What is asked for, whole and never nothing: an engine takes 0 for all of a node.
+
+    >>> mebibytes(1.5), mebibytes(0.0001)
+    (1536, 1)
+    """
+    return math.ceil(gibibytes * 1024)
 
 
 class Closing:

@@ -17,6 +17,7 @@ from typing import Any, Protocol
 from isoflop.errors import UsageError
 from isoflop.executors._batch import Batch
 from isoflop.executors._engine import AS_USUAL, EngineExecutor, Manners
+from isoflop.executors._executor import mebibytes
 from isoflop.files import write_atomic
 
 KUBERNETES, SKYPILOT = "kubernetes", "skypilot"
@@ -91,7 +92,7 @@ class KubernetesSettings:
     def _pod(self, batch: Batch) -> dict[str, Any]:
         asked = {
             **_given(cpu=self.cpus and str(self.cpus)),
-            **_given(memory=self.memory_gib and f"{self.memory_gib * 1024:.0f}Mi"),
+            **_given(memory=self.memory_gib and f"{mebibytes(self.memory_gib)}Mi"),
             **({"nvidia.com/gpu": str(self.gpus)} if self.gpus else {}),
         }
         container = {

@@ -7,7 +7,7 @@ after SIGUSR1 the engine is asked to start the task again, and so it is when a j
 
 Such a job has this program on each, with the node's rank, 0 unless given; HOST is how the others reach node 0.
 
-Exit codes: 0 all jobs are done · 75 stopped, to be started again · 1 a job failed · 2 the batch is not there.
+Exit codes: 0 all jobs are done · 75 stopped, to be started again · 1 a job failed · 2 there is no such batch or task.
 """
 
 from __future__ import annotations
@@ -141,11 +141,16 @@ def _listen(program: Node | Follower) -> None:
 
 
 def main(words: list[str]) -> int:
-    folder, task = Path(words[0]), int(words[1])
+    folder, which = Path(words[0]), words[1]
     rank, host = int(words[2]) if len(words) > 2 else 0, words[3] if len(words) > 3 else ""
     batch = Batch(folder.absolute())
     if not (folder / BATCH).exists():
         print(f"isoflop: {folder} was given up or moved; nothing is begun.", file=sys.stderr)
+        return 2
+    task = int(which) if which.isdecimal() else len(batch.tasks)
+    if task >= len(batch.tasks):
+        last = len(batch.tasks) - 1
+        print(f"isoflop: {folder} has tasks 0 to {last}, and none called {which!r}; nothing is begun.", file=sys.stderr)
         return 2
     if rank:
         follower = Follower(batch, rank)

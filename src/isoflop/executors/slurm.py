@@ -19,7 +19,7 @@ from typing import Any
 from isoflop.errors import UsageError
 from isoflop.executors._batch import Batch
 from isoflop.executors._engine import AS_USUAL, EngineExecutor, Manners, Phase, Task, Word
-from isoflop.executors._executor import Cause
+from isoflop.executors._executor import Cause, mebibytes
 
 SCRIPT = "script.sh"
 _SECONDS_TO_ANSWER = 60.0
@@ -36,6 +36,20 @@ _CAUSES = {
     "DEADLINE": (Cause.TIME_LIMIT, "ended at the deadline"),
 }
 _NEVER = "DependencyNeverSatisfied"
+# Options of sbatch that are set here, each with the key that is to be given instead.
+_SET_HERE = {
+    **dict.fromkeys(
+        ("array", "job-name", "chdir", "output", "open-mode", "export", "dependency", "parsable", "wrap"), ""
+    ),
+    **dict.fromkeys(("ntasks", "ntasks-per-node"), ""),
+    **{"nodes": "[executor] nodes", "cpus-per-task": "cpus", "signal": "warn_seconds"},
+    **{"requeue": "requeue", "no-requeue": "requeue"},
+    **{name: name for name in ("partition", "account", "qos", "time")},
+}
+_SHORT = {
+    **{"a": "array", "J": "job-name", "D": "chdir", "o": "output", "d": "dependency", "n": "ntasks", "N": "nodes"},
+    **{"c": "cpus-per-task", "p": "partition", "A": "account", "q": "qos", "t": "time"},
+}
 _NO_SUCH_JOB = "Invalid job id"
 """What ``scancel`` says of a job that has ended."""
 _GONE = Word(Phase.GONE)
@@ -67,19 +81,23 @@ class SlurmSettings:
 
 
 def seconds_of(time: str) -> float | None:
-    """A limit in sbatch's words, in seconds; None for what is none of them.
+    """A limit in sbatch's words, in seconds, infinite where it asks for none; None for what is none of them.
 
-    >>> seconds_of("90"), seconds_of("2:30:00"), seconds_of("1-12"), seconds_of("soon")
-    (5400.0, 9000.0, 129600.0, None)
+    >>> seconds_of("90"), seconds_of("2:30:00"), seconds_of("1-12"), seconds_of("UNLIMITED"), seconds_of("soon")
+    (5400.0, 9000.0, 129600.0, inf, None)
     """
+    if time.upper() in ("UNLIMITED", "INFINITE"):
+        return float("inf")
     found = re.fullmatch(r"(?:(\d+)-)?(\d+)(?::(\d+))?(?::(\d+))?", time)
     if found is None:
         return None
     days, *parts = (int(part) if part else None for part in found.groups())
     first, second, third = (part or 0 for part in parts)
-    if days is not None:
-        return 86400.0 * days + 3600.0 * first + 60.0 * second + third
-    return 3600.0 * first + 60.0 * second + third if parts[2] is not None else 60.0 * first + second
+    if days is not None or parts[2] is not None:
+        seconds = 86400.0 * (days or 0) + 3600.0 * first + 60.0 * second + third
+    else:
+        seconds = 60.0 * first + second
+    return seconds or float("inf")  # a limit of zero is none
 
 
 class Slurm:
@@ -99,6 +117,7 @@ class Slurm:
                 f"[slurm] a job of {limit:.0f} s would be warned {settings.warn_seconds} s before its end, at once, "
                 "and be requeued for ever; give it more time, or fewer warn_seconds."
             )
+        _refuse_own(settings)
         self._settings = settings
         self.requeue = ("scontrol", "requeue", "${SLURM_ARRAY_JOB_ID}_${SLURM_ARRAY_TASK_ID}")
 
@@ -215,6 +234,25 @@ def slurm_executor(
     return EngineExecutor(Slurm(settings), folder, manners, observes=observes)
 
 
+def _refuse_own(settings: SlurmSettings) -> None:
+    """UsageError where ``extra`` has an option that the batch script sets itself, in whatever way sbatch takes it."""
+    own = {
+        **_SET_HERE,
+        **({"gres": "gpus"} if settings.gpus else {}),
+        **({"mem": "memory_gib"} if settings.memory_gib else {}),
+    }
+    for line in settings.extra:
+        for word in line.split():
+            name = word.lstrip("-").partition("=")[0]
+            if word.startswith("--"):  # sbatch takes the beginning of an option's name too
+                name = next((one for one in own if name and one.startswith(name)), "")
+            else:
+                name = _SHORT.get(name[:1], "") if word.startswith("-") else ""
+            if name in own:
+                do = f"give {own[name]} instead" if own[name] else "leave it out"
+                raise UsageError(f"[slurm] extra has {line!r}, and --{name} is set by isoflop; {do}.")
+
+
 def script(batch: Batch, settings: SlurmSettings) -> str:
     """The batch script: an array with a task for each of the batch's."""
     cap = f"%{settings.tasks_at_once}" if settings.tasks_at_once else ""
@@ -230,7 +268,7 @@ def script(batch: Batch, settings: SlurmSettings) -> str:
         "time": settings.time,
         "cpus-per-task": settings.cpus,
         "gres": f"gpu:{settings.gpus}" if settings.gpus else "",
-        "mem": f"{settings.memory_gib * 1024:.0f}M" if settings.memory_gib else "",
+        "mem": f"{mebibytes(settings.memory_gib)}M" if settings.memory_gib else "",
         "signal": f"B:USR1@{settings.warn_seconds}" if settings.requeue and settings.time else "",
     }
     lines = [f"--{name}={value}" for name, value in asked.items() if value not in ("", 0)]

@@ -25,7 +25,9 @@ from isoflop.cli.main import run
 from isoflop.errors import UsageError
 from isoflop.executors import (
     ATTEMPT,
+    NODE_RANK,
     PYTHON,
+    RENDEZVOUS,
     EngineExecutor,
     Job,
     KubernetesSettings,
@@ -311,6 +313,28 @@ def test_the_loop_of_skypilot_launches_each_task_once(tmp_path: Path) -> None:
     assert (tmp_path / "sky.log").read_text().splitlines() == [
         f"jobs launch --yes --detach-run --name {name}-{task} --env TASK={task} {manifest}" for task in range(3)
     ]
+
+
+def test_a_task_of_skypilot_on_two_nodes_starts_the_job_on_both(tmp_path: Path) -> None:
+    """Its shell, played on each with SkyPilot's own variables."""
+    code = (
+        "import sys, time; from pathlib import Path; rank = int(sys.argv[1]); print(*sys.argv[1:], flush=True)\n"
+        "while rank == 0 and not Path('stdout-1.log').exists(): time.sleep(0.05)"
+    )
+    job = Job("a", 1, (sys.executable, "-c", code, NODE_RANK, RENDEZVOUS), tmp_path, nodes=2)
+    task = written(tmp_path, replace(skypilot(tmp_path), python=sys.executable), job)
+    jsonschema.validate(task, SKYPILOT_TASK)
+    assert task["num_nodes"] == 2
+    address = {"TASK": "0", "SKYPILOT_NODE_IPS": "10.0.0.7\n10.0.0.8", "SKYPILOT_NUM_NODES": "2"}
+    nodes = [
+        subprocess.Popen(["bash", "-c", task["run"]], env={**os.environ, **address, "SKYPILOT_NODE_RANK": rank})
+        for rank in "10"
+    ]
+    assert [node.wait(60) for node in nodes] == [0, 0]
+    said = [(tmp_path / name).read_text().split() for name in ("stdout.log", "stdout-1.log")]
+    assert [rank for rank, _ in said] == ["0", "1"]
+    assert said[0][1] == said[1][1]
+    assert said[0][1].startswith("10.0.0.7:")
 
 
 def test_a_commands_python_is_that_of_the_pod(cluster: Cluster, tmp_path: Path) -> None:

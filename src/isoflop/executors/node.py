@@ -141,6 +141,7 @@ def _listen(program: Node | Follower) -> None:
 
 
 def main(words: list[str]) -> int:
+    """Do the task, or this node's part of it; the exit code."""
     folder, which = Path(words[0]), words[1]
     rank, host = int(words[2]) if len(words) > 2 else 0, words[3] if len(words) > 3 else ""
     batch = Batch(folder.absolute())

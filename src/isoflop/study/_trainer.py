@@ -49,6 +49,12 @@ BUILT_IN = Trainer((PYTHON, "-m", "isoflop.training"))
 def trainer_of(plan: TrainerPlan, where: ExecutorPlan) -> Trainer:
     """The trainer that a study's plan asks for; isoflop's own over several processes where a run is to be spread."""
     if plan.command:
+        if where.nodes > 1 and not any(f"{{{name}}}" in word for name in MEETING for word in plan.command):
+            raise UsageError(
+                f"[executor] says nodes = {where.nodes}, and the trainer's command, which is started on each of them, "
+                "has neither {rendezvous} nor {node_rank}: every node would train the whole run; give it these, or "
+                "nodes = 1."
+            )
         return replace(own_trainer(plan.command), nodes=where.nodes)
     if where.processes == where.nodes == 1:
         return BUILT_IN
@@ -73,6 +79,8 @@ def own_trainer(command: Sequence[str]) -> Trainer:
     return Trainer(tuple(command), is_own=True)
 
 
+MEETING = ("rendezvous", "node_rank")
+"""The placeholders by which processes on several nodes find together."""
 PLACEHOLDERS = {
     "params": "N: matrices and head",
     "params_total": "N with embeddings",

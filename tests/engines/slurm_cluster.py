@@ -81,6 +81,14 @@ def why_not(needed: tuple[str, ...] = NEEDED) -> str:
     return "" if os.geteuid() == 0 else "starting a Slurm of one's own takes root"
 
 
+def _open_files(pid: int) -> list[Path]:
+    """What a process has open; nothing of one that has ended."""
+    try:
+        return [path.readlink() for path in Path(f"/proc/{pid}/fd").iterdir()]
+    except OSError:
+        return []
+
+
 @dataclass(frozen=True)
 class SlurmCluster:
     """Two nodes with two processors each. ``folder``'s path is short: sockets have short names."""
@@ -124,12 +132,14 @@ class SlurmCluster:
         (self.folder / "run" / f"spool-{name}").mkdir(exist_ok=True)
         self.run("/usr/sbin/slurmd", "-N", name, "-f", str(self.conf))
 
-    def kill_node(self, name: str, *job_ids: int) -> None:
+    def kill_node(self, name: str) -> None:
         """A node's crash: its daemon and the watchers of its jobs die at once; what they watched lives on."""
-        pid = int((self.folder / "run" / f"slurmd-{name}.pid").read_text())
-        os.kill(pid, signal.SIGKILL)
-        for job_id in job_ids:
-            subprocess.run(["pkill", "-9", "-f", rf"slurmstepd.*\[{job_id}\."], check=False)
+        own = (self.folder / "log" / f"slurmd-{name}.log").resolve()
+        os.kill(int((self.folder / "run" / f"slurmd-{name}.pid").read_text()), signal.SIGKILL)
+        listed = subprocess.run(["pgrep", "slurmstepd"], capture_output=True, text=True, check=False).stdout
+        for watcher in map(int, listed.split()):
+            if own in _open_files(watcher):  # and not another Slurm's on this machine
+                os.kill(watcher, signal.SIGKILL)
         self.run("scontrol", "update", f"nodename={name}", "state=down", "reason=crashed")
 
     def revive(self, name: str) -> None:

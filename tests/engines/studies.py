@@ -29,6 +29,21 @@ budgets = [2e9, 4e9]
 widths = [8, 12]
 """
 
+SPREAD = """
+schema = "isoflop.study/1"
+name = "spread"
+recipe = "small-bytes-v1"
+[change]
+eval_windows = 32
+[corpus]
+source = "../text"
+[[runs]]
+width = 8
+budget = 1.2e10
+learning_rate_times = 0.1
+"""
+"""One run of some hundred steps, with a learning rate at which it does not amplify rounding."""
+
 TRAINER = """
 import sys, time
 from pathlib import Path
@@ -124,6 +139,33 @@ def put_study(undisturbed: Path, folder: Path, tables: str) -> Path:
     with (study / "study.toml").open("a") as file:
         file.write(tables)
     return study
+
+
+def put_spread(undisturbed: Path, folder: Path, tables: str) -> tuple[Path, Path]:
+    """A study of one run for one process of this machine, and the same with an executor."""
+    shutil.copytree(undisturbed.parent / "text", folder / "text")
+    alone, spread = folder / "alone", folder / "spread"
+    for study, text in ((alone, SPREAD), (spread, SPREAD + tables)):
+        study.mkdir()
+        (study / "study.toml").write_text(text)
+        isoflop("sweep", "init", study)
+    return alone, spread
+
+
+def assert_same_losses(alone: Path, spread: Path) -> None:
+    """Within what tests/training/test_parallel.py allows, along the way and at the end."""
+    (calm,), (result,) = (
+        [json.loads(path.read_text()) for path in study.glob("runs/*/result.json")] for study in (alone, spread)
+    )
+    assert result["ranks"] == 2
+    one, other = (
+        {line["step"]: line["loss"] for line in map(json.loads, path.read_text().splitlines())}
+        for study in (alone, spread)
+        for path in study.glob("runs/*/metrics.jsonl")
+    )
+    assert one.keys() == other.keys()
+    apart = [abs(other[step] / one[step] - 1.0) for step in one]
+    assert max(*apart, abs(result["loss"] / calm["loss"] - 1.0)) < 1e-6
 
 
 def wait_for(condition: Any, patience_seconds: float = 60.0) -> Any:

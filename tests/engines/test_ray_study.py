@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 from types import ModuleType
@@ -52,3 +54,24 @@ def workers(study: Path) -> list[int]:
     begun = sorted(study.glob("ray/*/marks/*.started"), key=lambda path: -int(path.name.split(".")[0]))
     live = [path for path in begun if path.read_text() and not path.with_suffix(".ended").exists()]
     return [json.loads(path.read_text())["process"] for path in live]
+
+
+def test_a_run_over_two_nodes_goes_on_after_a_kill_and_gives_its_nodes_back(
+    ray_cluster: Any, undisturbed: Path, studies: ModuleType, tmp_path: Path
+) -> None:
+    import ray
+
+    tables = RAY.format(address=ray_cluster.address).replace("[ray]", "nodes = 2\n[ray]")
+    alone, spread = studies.put_spread(undisturbed, tmp_path, tables)
+    client = subprocess.Popen([sys.executable, "-m", "isoflop", "sweep", "run", str(spread)], stderr=subprocess.PIPE)
+    studies.wait_for(lambda: list(spread.glob("runs/*/metrics.jsonl")))
+    groups = [group for group in ray.util.placement_group_table().values() if group["state"] == "CREATED"]
+    assert [len(set(group["bundles_to_node_id"].values())) for group in groups] == [2]
+    os.kill(workers(spread)[0], signal.SIGKILL)
+    studies.isoflop("sweep", "run", alone)
+    _, stderr = client.communicate(timeout=240)
+    assert client.returncode == 0, stderr
+    studies.assert_same_losses(alone, spread)
+    (made,) = studies.attempts(spread).values()
+    assert [row.get("restart_of") for row in made] == [None, 1]
+    studies.wait_for(lambda: {g["state"] for g in ray.util.placement_group_table().values()} == {"REMOVED"})

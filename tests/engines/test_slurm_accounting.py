@@ -46,8 +46,7 @@ def test_jobs_that_squeue_has_forgotten_are_told_by_sacct(
     wait_for(lambda: all((job.folder / "begun").exists() for job in (gone, lost, done)))
     accounting_cluster.run("scancel", name_of(accounting_cluster, 0)[0])
     wait_for(lambda: not name_of(accounting_cluster, 0))
-    _, number, node = name_of(accounting_cluster, 1)
-    accounting_cluster.kill_node(node, int(number))
+    accounting_cluster.kill_node(name_of(accounting_cluster, 1)[2])
     wait_for(lambda: forgotten(accounting_cluster))
     with slurm_executor(tmp_path / "slurm", SlurmSettings(), OFTEN) as second:
         assert wait_until_final(second, done).status is Status.DONE

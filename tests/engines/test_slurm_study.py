@@ -46,7 +46,7 @@ def test_twelve_runs_through_a_killed_client_a_scancel_and_a_crashed_node(
     lost = studies.wait_for(
         lambda: [row for row in running(slurm_cluster) if row[1] == "n2" and begun(study, row[0]) < 0.4]
     )
-    slurm_cluster.kill_node("n2", *(row[2] for row in lost))
+    slurm_cluster.kill_node("n2")
     slurm_cluster.revive("n2")
     while second.poll() is None:
         time.sleep(0.5)
@@ -73,10 +73,10 @@ def begun(study: Path, task: str) -> float:
     return json.loads(lines[-1])["step"] / json.loads((run / "spec.json").read_text())["steps"] if lines else 1.0
 
 
-def running(cluster: Any) -> list[tuple[str, str, int]]:
-    """(array task, node, job id) of what runs."""
-    rows = cluster.run("squeue", "-h", "-t", "R", "-o", "%i %N %A").split("\n")
-    return [(task, node, int(job)) for task, node, job in map(str.split, filter(None, rows))]
+def running(cluster: Any) -> list[tuple[str, str]]:
+    """(array task, node) of what runs."""
+    rows = cluster.run("squeue", "-h", "-t", "R", "-o", "%i %N").split("\n")
+    return [(task, node) for task, node in map(str.split, filter(None, rows))]
 
 
 def test_a_time_limit_is_a_checkpoint_and_a_requeue(
@@ -118,3 +118,19 @@ def test_detached_runs_are_shown_where_they_stand_and_kept_from_other_executors(
     assert "with slurm" not in shown
     studies.isoflop("sweep", "run", study)
     assert len(list(study.glob("slurm/*/batch.json"))) == 1
+
+
+def test_a_run_over_two_nodes_that_loses_one_ends_with_the_losses_of_one_process(
+    slurm_cluster: Any, undisturbed: Path, studies: ModuleType, tmp_path: Path
+) -> None:
+    alone, spread = studies.put_spread(undisturbed, tmp_path, SLURM.replace("[slurm]", "nodes = 2\n[slurm]"))
+    client = subprocess.Popen([sys.executable, "-m", "isoflop", "sweep", "run", str(spread)], stderr=subprocess.PIPE)
+    studies.wait_for(lambda: list(spread.glob("runs/*/metrics.jsonl")))
+    slurm_cluster.kill_node("n2")
+    slurm_cluster.revive("n2")
+    studies.isoflop("sweep", "run", alone)
+    _, stderr = client.communicate(timeout=240)
+    assert client.returncode == 0, stderr
+    studies.assert_same_losses(alone, spread)
+    (made,) = studies.attempts(spread).values()
+    assert [row.get("restart_of") for row in made][:2] == [None, 1]

@@ -2,7 +2,7 @@
 
 from isoflop.executors._batch import open_batches
 from isoflop.executors._engine import Engine, EngineExecutor, Manners, Phase, Unreachable, Word
-from isoflop.executors._executor import ATTEMPT, PYTHON, Cause, Executor, Job, JobReport, Status
+from isoflop.executors._executor import ATTEMPT, NODE_RANK, PYTHON, RENDEZVOUS, Cause, Executor, Job, JobReport, Status
 from isoflop.executors._orphan import NOTE, birth, end_orphan, works_in
 from isoflop.executors._process import GRACE_SECONDS
 from isoflop.executors.local import LocalExecutor
@@ -12,8 +12,10 @@ from isoflop.executors.slurm import SlurmSettings, slurm_executor
 __all__ = [
     "ATTEMPT",
     "GRACE_SECONDS",
+    "NODE_RANK",
     "NOTE",
     "PYTHON",
+    "RENDEZVOUS",
     "Cause",
     "Engine",
     "EngineExecutor",

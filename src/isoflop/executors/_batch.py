@@ -6,6 +6,7 @@
     <batch>/submitted.json    the engine's own number for it
     <batch>/marks/3.1.started     job 3 has begun for the first time; 3.2.started: again, after a requeue
     <batch>/marks/3.1.ended       how that ended
+    <batch>/marks/3.1.node1       node 1 of several takes part in that start; once it has ended there, how
     <batch>/marks/3.cancel        it is to be ended
     <batch>/marks/3.settled       its end was told and put down
 
@@ -98,6 +99,11 @@ class Batch:
         return {job: task for task, jobs in enumerate(self.tasks) for job in jobs}
 
     @property
+    def nodes(self) -> int:
+        """How many each of the engine's tasks is to have."""
+        return max(job.nodes for job in self.jobs)
+
+    @property
     def requeue(self) -> tuple[str, ...]:
         """The command that has the engine start the task again; variables of the node's environment in it."""
         return tuple(self._table.get("requeue", ()))
@@ -105,7 +111,7 @@ class Batch:
     def _job(self, row: Mapping[str, Any]) -> Job:
         folder = Path(os.path.normpath(self.folder / row["folder"]))
         after = tuple((str(id), int(attempt)) for id, attempt in row.get("after", ()))
-        return Job(row["id"], row["attempt"], tuple(row["command"]), folder, after)
+        return Job(row["id"], row["attempt"], tuple(row["command"]), folder, after, row.get("nodes", 1))
 
     def marks(self) -> dict[int, JobMarks]:
         """Where each job stands that has any mark, by one listing."""
@@ -134,15 +140,19 @@ class Batch:
 
     def ended(self, job: int, start: int) -> Ended | None:
         """How that start of the job ended; None where it has not."""
+        return self._ending(f"{job}.{start}.ended")
+
+    def _ending(self, mark: str) -> Ended | None:
         try:
-            table = read_object(self._mark(f"{job}.{start}.ended"), "remove it")
+            table = read_object(self._mark(mark), "remove it")
         except FileNotFoundError:
             return None
         cause = table.get("cause") and Cause(table["cause"])
         return Ended(table["exit_code"], table["stderr_tail"], table["said"], table["cancelled"], cause)
 
     def started(self, job: int, start: int) -> dict[str, Any]:
-        """What was put down when the job began: attempt, host and process; {} where a kill cut it short."""
+        """What was put down when the job began: attempt, host, process, and where its nodes meet if it has several; {}
+        where a kill cut it short."""
         try:
             return read_object(self._mark(f"{job}.{start}.started"), "remove it")
         except (FileNotFoundError, UsageError):
@@ -155,13 +165,34 @@ class Batch:
             number += 1
         return number
 
-    def note_started(self, job: int, start: int, attempt: int) -> None:
-        facts = {"attempt": attempt, "host": socket.gethostname(), "process": os.getpid()}
+    def note_started(self, job: int, start: int, attempt: int, rendezvous: str = "") -> None:
+        facts: dict[str, Any] = {"attempt": attempt, "host": socket.gethostname(), "process": os.getpid()}
+        facts |= {"rendezvous": rendezvous} if rendezvous else {}
         self._mark(f"{job}.{start}.started").write_text(json.dumps(facts) + "\n")
 
     def note_ended(self, job: int, start: int, ended: Ended) -> None:
+        self._note(f"{job}.{start}.ended", ended)
+
+    def claim_part(self, job: int, start: int, node_rank: int) -> bool:
+        """Take part in a start of a job as one of its nodes; False where that node did so before."""
+        return self._make(f"{job}.{start}.node{node_rank}")
+
+    def has_part(self, job: int, start: int, node_rank: int) -> bool:
+        return self._mark(f"{job}.{start}.node{node_rank}").exists()
+
+    def note_part(self, job: int, start: int, node_rank: int, ended: Ended) -> None:
+        self._note(f"{job}.{start}.node{node_rank}", ended)
+
+    def part(self, job: int, start: int, node_rank: int) -> Ended | None:
+        """How a start of the job ended on one of its nodes; None where it has not, as far as that node has said."""
+        try:
+            return self._ending(f"{job}.{start}.node{node_rank}")
+        except UsageError:  # claimed, and empty as yet
+            return None
+
+    def _note(self, mark: str, ended: Ended) -> None:
         at = datetime.now(UTC).isoformat(timespec="seconds")
-        write_atomic(self._mark(f"{job}.{start}.ended"), json.dumps({**vars(ended), "at": at}) + "\n")
+        write_atomic(self._mark(mark), json.dumps({**vars(ended), "at": at}) + "\n")
 
     def is_cancelled(self, job: int) -> bool:
         return self._mark(f"{job}.cancel").exists()
@@ -209,6 +240,7 @@ def make_batch(parent: Path, jobs: Sequence[Job], tasks: Sequence[Sequence[int]]
     rows = [
         {"id": job.id, "attempt": job.attempt, "command": job.command, "after": job.after}
         | {"folder": os.path.relpath(job.folder, folder)}
+        | ({"nodes": job.nodes} if job.nodes > 1 else {})
         for job in jobs
     ]
     table = {"schema": SCHEMA, "jobs": rows, "tasks": tasks, "requeue": requeue}

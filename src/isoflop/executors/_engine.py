@@ -291,7 +291,10 @@ class EngineExecutor(Closing):
         if word.cause is None and unheard < self._manners.patience_seconds:
             return self._reports[key]
         if ended is not None:
-            return replace(_report_of(ended, word), cause=word.cause, reason=word.reason)
+            report = _report_of(ended, word)
+            return (
+                report if word.cause is None and report.cause else replace(report, cause=word.cause, reason=word.reason)
+            )
         lost = f"{self.name} knows nothing of it, and it has left no word of how it ended"
         return JobReport(Status.FAILED, cause=word.cause or Cause.NODE_LOST, reason=word.reason or lost)
 

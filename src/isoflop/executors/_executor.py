@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -16,6 +17,12 @@ ATTEMPT = "@attempt@"
 """In a command, stands for the number of the attempt that is being started: an engine that requeues a job starts its
 command again, under a new number."""
 
+NODE_RANK = "@node_rank@"
+"""In a command, stands for which of the run's nodes this is, from 0."""
+
+RENDEZVOUS = "@rendezvous@"
+"""In a command, stands for HOST:PORT, where the run's nodes meet: a port of node 0 that was free a moment ago."""
+
 PYTHON = "@python@"
 """In a command, stands for the Python of whoever starts it: that of a container is not the client's."""
 
@@ -26,7 +33,8 @@ class Job:
 
     ``id`` and ``attempt`` name the job; ``command`` is run in ``folder``, which exists, and its output
     is appended there to ``stdout.log`` and ``stderr.log``. ``after`` names jobs, by id and attempt, that must be done
-    first; only an executor that outlives its client is given any.
+    first; only an executor that outlives its client is given any. ``nodes`` is on how many of them the command is
+    started, once on each.
     """
 
     id: str
@@ -34,18 +42,26 @@ class Job:
     command: tuple[str, ...]
     folder: Path
     after: tuple[tuple[str, int], ...] = ()
+    nodes: int = 1
 
     @property
     def key(self) -> tuple[str, int]:
         return self.id, self.attempt
 
-    def words(self, attempt: int) -> tuple[str, ...]:
-        """The command of one attempt.
+    def words(self, attempt: int, node_rank: int = 0, rendezvous: str = "") -> tuple[str, ...]:
+        """The command of one attempt, on one of its nodes.
 
         >>> Job("a", 1, ("train", "--attempt=@attempt@"), Path()).words(2)
         ('train', '--attempt=2')
         """
-        return tuple(word.replace(ATTEMPT, str(attempt)).replace(PYTHON, sys.executable) for word in self.command)
+        values = {ATTEMPT: str(attempt), PYTHON: sys.executable, NODE_RANK: str(node_rank), RENDEZVOUS: rendezvous}
+        return tuple(_filled(word, values) for word in self.command)
+
+
+def _filled(word: str, values: Mapping[str, str]) -> str:
+    for name, value in values.items():
+        word = word.replace(name, value)
+    return word
 
 
 class Status(StrEnum):

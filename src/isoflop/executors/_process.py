@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from isoflop.executors._executor import STDERR, STDOUT, Job
@@ -21,14 +22,34 @@ _SET_PARENT_DEATH_SIGNAL = 1
 _LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 
-def start(job: Job, attempt: int, environment: Mapping[str, str], *, own_session: bool) -> subprocess.Popen[bytes]:
+@dataclass(frozen=True)
+class Place:
+    """On which of its nodes a job is started, and where these meet. Each node has files of its own for the output."""
+
+    node_rank: int = 0
+    rendezvous: str = ""
+
+    def log(self, name: str) -> str:
+        """
+        >>> Place(1).log("stderr.log"), Place().log("stderr.log")
+        ('stderr-1.log', 'stderr.log')
+        """
+        return name.replace(".", f"-{self.node_rank}.") if self.node_rank else name
+
+
+FIRST = Place()
+
+
+def start(
+    job: Job, attempt: int, environment: Mapping[str, str], *, own_session: bool, place: Place = FIRST
+) -> subprocess.Popen[bytes]:
     """The command's process, noted in its folder, output appended there. With ``own_session`` it leads a session, which
     Ctrl-C in the terminal does not reach; without, it stays in the engine's, and ends with the process that started it.
     """
     folder = job.folder
-    with (folder / STDOUT).open("ab") as stdout, (folder / STDERR).open("ab") as stderr:
+    with (folder / place.log(STDOUT)).open("ab") as stdout, (folder / place.log(STDERR)).open("ab") as stderr:
         process = subprocess.Popen(
-            job.words(attempt),
+            job.words(attempt, place.node_rank, place.rendezvous),
             cwd=folder,
             env=dict(environment),
             stdin=subprocess.DEVNULL,
@@ -37,18 +58,19 @@ def start(job: Job, attempt: int, environment: Mapping[str, str], *, own_session
             start_new_session=own_session,
             preexec_fn=None if own_session else _end_with_parent,
         )
-        note_process(folder, process.pid)
+        if place.node_rank == 0:  # the note is of the process that writes in the folder
+            note_process(folder, process.pid)
     return process
 
 
-def size_of_stderr(folder: Path) -> int:
-    path = folder / STDERR
+def size_of_stderr(folder: Path, place: Place = FIRST) -> int:
+    path = folder / place.log(STDERR)
     return path.stat().st_size if path.exists() else 0
 
 
-def tail_of_stderr(folder: Path, written_before: int) -> str:
+def tail_of_stderr(folder: Path, written_before: int, place: Place = FIRST) -> str:
     """The end of what an attempt wrote; the file also holds what earlier attempts did."""
-    with (folder / STDERR).open("rb") as file:
+    with (folder / place.log(STDERR)).open("rb") as file:
         end = file.seek(0, os.SEEK_END)
         file.seek(max(written_before, end - _TAIL_BYTES))
         return file.read().decode(errors="replace")

@@ -20,6 +20,8 @@ from isoflop.executors._engine import AS_USUAL, EngineExecutor, Manners
 from isoflop.files import write_atomic
 
 KUBERNETES, SKYPILOT = "kubernetes", "skypilot"
+# SkyPilot's own variables: the rank, and the addresses of all nodes in the order of their ranks, one a line.
+_WHICH_NODE = ' "$SKYPILOT_NODE_RANK" "$(echo "$SKYPILOT_NODE_IPS" | head -n1)"'
 _SECONDS_TO_STOP = 60
 """What a pod that is evicted gets, to stop after a checkpoint."""
 
@@ -153,10 +155,10 @@ class SkyPilotSettings:
         return {
             "name": _name(batch),
             **_given(resources=resources),
-            "num_nodes": 1,
+            "num_nodes": batch.nodes,
             "envs": {"TASK": None, **_threads(self.cpus)},  # SkyPilot refuses a launch that leaves out one of null
             **_given(volumes=self.volume and {self.mount: self.volume}, setup="\n".join(self.setup)),
-            "run": f'exec {shlex.join(_node(self.python, batch))} "$TASK"',
+            "run": f'exec {shlex.join(_node(self.python, batch))} "$TASK"{_WHICH_NODE if batch.nodes > 1 else ""}',
         }
 
     def launch(self, batch: Batch, file: str) -> str:

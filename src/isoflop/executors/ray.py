@@ -20,14 +20,14 @@ from isoflop.errors import UsageError
 from isoflop.executors._batch import Batch
 from isoflop.executors._engine import AS_USUAL, EngineExecutor, Manners, Phase, Task, Word
 from isoflop.executors._executor import Cause
+from isoflop.executors._gang import NOT_BEGUN, Gang, code_of, ended_of
+from isoflop.executors._nodes import Follower
 from isoflop.executors.node import Node
 from isoflop.files import read_object
 
 NAMESPACE = "isoflop"
 KEEPER = "keeper.json"
 _SECONDS_TO_ANSWER = 60.0
-_NOT_BEGUN = -1
-"""What a task returns that was not begun, because what it waited for has failed."""
 # Where the head of a cluster has a little of this, the keeper goes there: it is the node that lives longest.
 _HEAD = "node:__internal_head__"
 
@@ -85,7 +85,7 @@ class Ray:
 
     def hand_over(self, batch: Batch, after: Sequence[tuple[Batch, int]]) -> None:
         awaited = [(one.name, task) for one, task in after]
-        self._ask("start", str(batch.folder), len(batch.tasks), _task_options(self._settings), awaited)
+        self._ask("start", str(batch.folder), len(batch.tasks), batch.nodes, _task_options(self._settings), awaited)
         batch.note_submitted({"keeper": _keeper_name(self._folder)})
 
     def recover(self, batch: Batch) -> bool:
@@ -101,7 +101,10 @@ class Ray:
         }
 
     def end(self, batch: Batch, task: int) -> None:
-        """Nothing more than the marks: a task that finds its jobs cancelled does none of them."""
+        """The marks are enough: a task that finds its jobs cancelled does none of them. Nodes that a run still waits
+        for are asked for no longer."""
+        if batch.nodes > 1:
+            self._ask("give_up", (batch.name, task))
 
     def close(self) -> None:
         if self._ask("is_idle"):
@@ -125,53 +128,71 @@ class _Keeper:
     """Owns the tasks of a study, in a process of its own on the cluster."""
 
     def __init__(self) -> None:
-        self._tasks: dict[Task, Any] = {}
+        self._tasks: dict[Task, Any] = {}  # one that is Ray's alone, or a Gang
 
-    def start(self, folder: str, count: int, options: dict[str, Any], awaited: Sequence[Task]) -> None:
+    def start(self, folder: str, count: int, nodes: int, options: dict[str, Any], awaited: Sequence[Task]) -> None:
         import ray
 
         begin = ray.remote(_work).options(**options)
         waits = [self._tasks[task] for task in map(tuple, awaited) if task in self._tasks]
+        is_plain = nodes == 1 and not any(isinstance(one, Gang) for one in waits)
         for task in range(count):
             if (key := (Path(folder).name, task)) not in self._tasks:
-                self._tasks[key] = begin.remote(folder, task, *waits)
+                self._tasks[key] = (
+                    begin.remote(folder, task, 0, *waits)
+                    if is_plain
+                    else Gang(_work, options, (folder, task), nodes, waits)
+                )
+
+    def give_up(self, key: Task) -> None:
+        if isinstance(task := self._tasks.get(key), Gang):
+            task.give_up()
 
     def look(self, names: Sequence[str]) -> dict[Task, tuple[str, str | None, str]]:
         """Phase, cause and reason of each task of the batches."""
-        import ray
-
-        asked = {key: ref for key, ref in self._tasks.items() if key[0] in names}
-        ended, _ = ray.wait(list(asked.values()), num_returns=len(asked), timeout=0) if asked else ([], [])
-        gone = set(ended)
-        return {key: _said(ref) if ref in gone else (Phase.RUNNING.value, None, "") for key, ref in asked.items()}
+        asked = {key: task for key, task in self._tasks.items() if key[0] in names}
+        gone = set(ended_of(list(asked.values())))
+        return {key: _said(task) if task in gone else (Phase.RUNNING.value, None, "") for key, task in asked.items()}
 
     def is_idle(self) -> bool:
-        import ray
-
-        refs = list(self._tasks.values())
-        return not refs or not ray.wait(refs, num_returns=len(refs), timeout=0)[1]
+        return len(ended_of(list(self._tasks.values()))) == len(self._tasks)
 
 
-def _said(ref: Any) -> tuple[str, str | None, str]:
+def _said(task: Any) -> tuple[str, str | None, str]:
     """What is to be said of a task that has ended; the marks say the rest."""
     import ray
 
     try:
-        code = ray.get(ref)
+        code = code_of(task)
     except ray.exceptions.OutOfMemoryError as error:
         return Phase.GONE.value, Cause.OUT_OF_MEMORY.value, f"Ray: {_first_line(error)}"
     except ray.exceptions.RayError as error:
         return Phase.GONE.value, Cause.NODE_LOST.value, f"Ray: {_first_line(error)}"
-    if code == _NOT_BEGUN:
+    if code == NOT_BEGUN:
         return Phase.GONE.value, Cause.NEVER_STARTS.value, "Ray: what it waits for has failed"
     return Phase.GONE.value, None, ""
 
 
-def _work(folder: str, task: int, *codes: int) -> int:
-    """One task of a batch, in a worker of Ray's. ``codes`` are those of the tasks that it waited for."""
+class _LostNode(Exception):
+    """A run has lost one of its nodes: Ray begins the task again, which goes on from the checkpoint."""
+
+
+def _work(folder: str, task: int, node_rank: int, *codes: int) -> int:
+    """One task of a batch, or one node's part of it, in a worker of Ray's. ``codes`` are those of the tasks that it
+    waited for."""
+    import ray
+
     if any(codes):
-        return _NOT_BEGUN
-    return Node(Batch(Path(folder))).work(task)
+        return NOT_BEGUN
+    batch = Batch(Path(folder))
+    if node_rank:
+        return Follower(batch, node_rank).work(task)
+    address: Any = ray.util.get_node_ip_address
+    node = Node(batch, address())
+    code = node.work(task)
+    if node.has_lost_a_node:
+        raise _LostNode
+    return code
 
 
 def _task_options(settings: RaySettings) -> dict[str, Any]:
@@ -182,6 +203,7 @@ def _task_options(settings: RaySettings) -> dict[str, Any]:
         "num_gpus": settings.gpus,
         "resources": dict(settings.resources),
         "max_retries": settings.retries,
+        "retry_exceptions": [_LostNode],
         **memory,
         **variables,
     }

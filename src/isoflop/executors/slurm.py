@@ -205,6 +205,7 @@ def script(batch: Batch, settings: SlurmSettings) -> str:
     cap = f"%{settings.tasks_at_once}" if settings.tasks_at_once else ""
     asked = {
         "array": f"0-{len(batch.tasks) - 1}{cap}",
+        **({"nodes": batch.nodes, "ntasks-per-node": 1} if batch.nodes > 1 else {}),
         "output": "task-%a.log",
         "open-mode": "append",
         "export": ",".join(_EXPORTED),
@@ -229,11 +230,20 @@ def script(batch: Batch, settings: SlurmSettings) -> str:
             *threads,
             *variables,
             *settings.setup,
+            *([_followers(node, batch.nodes, settings.cpus)] if batch.nodes > 1 else []),
             # The batch's own process, so that Slurm's signals come to it.
             f'exec {node} "$SLURM_ARRAY_TASK_ID"',
             "",
         ]
     )
+
+
+def _followers(node: str, nodes: int, cpus: int) -> str:
+    """The command that starts the node's program on all nodes but the first, which begin when that does and end with
+    the batch's own process. Each node's rank is that of its task, from 1."""
+    words = f"srun --relative=1 --nodes={nodes - 1} --ntasks={nodes - 1} --ntasks-per-node=1 --cpus-per-task={cpus}"
+    program = f'exec {node} "$SLURM_ARRAY_TASK_ID" "$((SLURM_PROCID + 1))"'
+    return f"{words} --kill-on-bad-exit=0 --input=none bash -c {shlex.quote(program)} &"
 
 
 def _job_name(batch: Batch) -> str:

@@ -39,13 +39,14 @@ KINDS = (LOCAL, *ENGINES)
 class ExecutorPlan:
     """Where runs are made, and how. None of it is part of what a run is: it may change between two calls.
 
-    ``processes`` is how many a run is spread over (``shard``: its weights too), ``runs_per_task`` how many runs one
-    task of an engine makes in turn; ``price_usd_per_hour`` is that of one process. ``poll_seconds`` pass between two
-    looks at the engine, and a job that it does not know is given up after ``patience_seconds`` without a word from its
-    node.
+    A run is spread over ``processes`` on each of ``nodes`` (``shard``: its weights too); ``runs_per_task`` is how many
+    runs one task of an engine makes in turn, ``price_usd_per_hour`` that of one process. ``poll_seconds`` pass between
+    two looks at the engine, and a job that it does not know is given up after ``patience_seconds`` without a word from
+    its node.
     """
 
     kind: str = LOCAL
+    nodes: int = 1
     processes: int = 1
     shard: bool = False
     runs_per_task: int = 1
@@ -56,6 +57,11 @@ class ExecutorPlan:
     ray: RaySettings = field(default_factory=RaySettings)
     kubernetes: KubernetesSettings = field(default_factory=KubernetesSettings)
     skypilot: SkyPilotSettings = field(default_factory=SkyPilotSettings)
+
+    @property
+    def ranks(self) -> int:
+        """All processes of a run."""
+        return self.nodes * self.processes
 
 
 def read_executor(table: Mapping[str, Any], where: str) -> ExecutorPlan:
@@ -69,7 +75,7 @@ def read_executor(table: Mapping[str, Any], where: str) -> ExecutorPlan:
             raise UsageError(f"{where}: write [{key}] as a table of its own, not in [executor].")
     plan = settings(ExecutorPlan, own, f"{where}, [executor]")
     known_kind(plan.kind)
-    for key in ("processes", "runs_per_task"):
+    for key in ("nodes", "processes", "runs_per_task"):
         if getattr(plan, key) < 1:
             raise UsageError(f"{where}, [executor]: {key} is {getattr(plan, key)}; give at least 1.")
     return ExecutorPlan(**{**vars(plan), **engines})
@@ -94,6 +100,7 @@ def executor_for(
     launched by hand."""
     kind = known_kind(kind or plan.kind)
     if not observes:
+        _check_nodes(plan, kind)
         _refuse_two(plan, folder, kind)
     spread = plan.processes
     manners = Manners(plan.runs_per_task, plan.poll_seconds, plan.patience_seconds)
@@ -123,6 +130,16 @@ def observer(plan: ExecutorPlan, folder: Path, besides: str = "") -> EngineExecu
                 return EngineExecutor(Unreachable(kind, error), folder / kind, observes=True)
             return found if isinstance(found, EngineExecutor) else None
     return None
+
+
+def _check_nodes(plan: ExecutorPlan, kind: str) -> None:
+    """UsageError where a run is to have several nodes, and what runs it gives it one."""
+    why = {LOCAL: "the local executor has this machine", KUBERNETES: "an indexed Job of Kubernetes has one pod a task"}
+    if plan.nodes > 1 and kind in why:
+        raise UsageError(
+            f"[executor] says nodes = {plan.nodes}, and {why[kind]}; take slurm, ray or skypilot, or nodes = 1 with "
+            "more processes."
+        )
 
 
 def _refuse_two(plan: ExecutorPlan, folder: Path, kind: str) -> None:

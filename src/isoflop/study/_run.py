@@ -253,7 +253,8 @@ class _Watch:
         attempt = claim_attempt(folder, {"executor": self._executor.name})
         words = self._trainer.words(spec, folder, self._executor.parent_pid)
         trunk = self._jobs.get(spec.branch.trunk) if spec.branch else None
-        return Job(spec.run_id, attempt, words, folder, (trunk.key,) if trunk and not self._has_left(spec) else ())
+        after = (trunk.key,) if trunk and not self._has_left(spec) else ()
+        return Job(spec.run_id, attempt, words, folder, after, self._trainer.nodes)
 
     def _has_left(self, spec: RunSpec) -> bool:
         """Whether what a branch goes on from is there."""

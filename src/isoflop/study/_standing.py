@@ -43,12 +43,12 @@ class Standing:
     @property
     def process_hours(self) -> float:
         """What all runs have taken so far, over all processes of each."""
-        return sum(run.seconds for run in self.runs) * self.executor.processes / 3600
+        return sum(run.seconds for run in self.runs) * self.executor.ranks / 3600
 
     @property
     def process_hours_left(self) -> float | None:
         left = self.core_seconds_left
-        return None if left is None else left * self.executor.processes / 3600
+        return None if left is None else left * self.executor.ranks / 3600
 
     @property
     def counts(self) -> dict[State, int]:

@@ -6,7 +6,7 @@ import json
 import math
 import string
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from isoflop.accounting.flops import flops_per_token
 from isoflop.accounting.params import count_params
 from isoflop.conventions import LossUnit
 from isoflop.errors import UnknownName, UsageError
-from isoflop.executors import ATTEMPT, NOTE, PYTHON
+from isoflop.executors import ATTEMPT, NODE_RANK, NOTE, PYTHON, RENDEZVOUS
 from isoflop.files import read_object, write_atomic
 from isoflop.study._executors import ExecutorPlan
 from isoflop.study._plan import TrainerPlan
@@ -26,10 +26,12 @@ from isoflop.training.spec import RunSpec
 @dataclass(frozen=True)
 class Trainer:
     """A command that trains a run. ``is_own`` tells a user's command, with placeholders, from one that obeys isoflop's
-    contract of run folders and gets the folder, ``--attempt`` and ``--parent`` appended."""
+    contract of run folders and gets the folder, ``--attempt`` and ``--parent`` appended. It is started once on each of
+    a run's ``nodes``."""
 
     command: tuple[str, ...]
     is_own: bool = False
+    nodes: int = 1
 
     def words(self, spec: RunSpec, folder: Path, parent: int | None) -> tuple[str, ...]:
         """The words to run; the executor knows the attempt's number when it starts one."""
@@ -47,11 +49,13 @@ BUILT_IN = Trainer((PYTHON, "-m", "isoflop.training"))
 def trainer_of(plan: TrainerPlan, where: ExecutorPlan) -> Trainer:
     """The trainer that a study's plan asks for; isoflop's own over several processes where a run is to be spread."""
     if plan.command:
-        return own_trainer(plan.command)
-    if where.processes == 1:
+        return replace(own_trainer(plan.command), nodes=where.nodes)
+    if where.processes == where.nodes == 1:
         return BUILT_IN
-    spread = ("--processes", str(where.processes), *(["--shard"] if where.shard else []))
-    return Trainer((PYTHON, "-m", "isoflop.training.launch", *spread))
+    spread = ["--processes", str(where.processes), *(["--shard"] if where.shard else [])]
+    if where.nodes > 1:
+        spread += ["--nodes", str(where.nodes), "--node-rank", NODE_RANK, "--rendezvous", RENDEZVOUS]
+    return Trainer((PYTHON, "-m", "isoflop.training.launch", *spread), nodes=where.nodes)
 
 
 def own_trainer(command: Sequence[str]) -> Trainer:
@@ -96,6 +100,8 @@ PLACEHOLDERS = {
     "unique_tokens": "cap of the text, 0 where there is none",
     "attempt": "1 for the first attempt",
     "run_id": "the run's name",
+    "node_rank": "which of the run's nodes this is, from 0",
+    "rendezvous": "HOST:PORT where its nodes meet, at node 0",
     "run_dir": "the run's folder, in which the command starts",
     "study_dir": "the study's folder",
     "spec": "spec.json, which holds all of this",
@@ -124,6 +130,8 @@ def placeholders(spec: RunSpec, folder: Path) -> dict[str, object]:
         "unique_tokens": spec.unique_tokens or 0,
         "attempt": ATTEMPT,
         "run_id": spec.run_id,
+        "node_rank": NODE_RANK,
+        "rendezvous": RENDEZVOUS,
         "run_dir": folder,
         "study_dir": folder.parent.parent,
         "spec": folder / "spec.json",

@@ -97,7 +97,8 @@ def _run_ranks(options: argparse.Namespace, logs: Path) -> Ending:
         rdzv_backend="c10d",
         rdzv_endpoint="localhost:0" if alone else options.rendezvous,
         rdzv_configs={"is_host": options.node_rank == 0},
-        local_addr="localhost" if alone else None,
+        # Of a machine with several addresses, the one at which the other nodes have found it.
+        local_addr="localhost" if alone else options.rendezvous.rpartition(":")[0] if options.node_rank == 0 else None,
         max_restarts=0,  # the study submits again
         logs_specs=DefaultLogsSpecs(log_dir=str(logs), redirects=Std.ERR),
         shutdown_timeout=SECONDS_TO_SAVE,

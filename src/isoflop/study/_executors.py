@@ -3,7 +3,7 @@ that somebody launches."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -119,17 +119,28 @@ def executor_for(
     return LocalExecutor(max(1, workers // spread))
 
 
-def observer(plan: ExecutorPlan, folder: Path, besides: str = "") -> EngineExecutor | None:
-    """An executor that only looks at what an earlier client submitted, to another kind than ``besides``; None where
-    nothing was. An engine that cannot be reached leaves what its nodes have put down."""
-    for kind in ENGINES:
-        if kind != besides and (folder / kind).is_dir() and open_batches(folder / kind):
-            try:
-                found = executor_for(plan, folder, 1, kind, observes=True)
-            except UsageError as error:
-                return EngineExecutor(Unreachable(kind, error), folder / kind, observes=True)
-            return found if isinstance(found, EngineExecutor) else None
-    return None
+def engines_with_jobs(folder: Path, besides: str = "") -> tuple[str, ...]:
+    """The engines, ``besides`` one, that were given jobs of a study whose end nobody has put down."""
+    return tuple(
+        kind for kind in ENGINES if kind != besides and (folder / kind).is_dir() and open_batches(folder / kind)
+    )
+
+
+def observers(plan: ExecutorPlan, folder: Path, besides: str = "") -> Iterator[EngineExecutor]:
+    """An executor that only looks, for each of ``engines_with_jobs``: there may be several, of which one works. Each is
+    closed before the next. An engine that cannot be reached leaves what its nodes have put down."""
+    for kind in engines_with_jobs(folder, besides):
+        with _observer(plan, folder, kind) as engine:
+            yield engine
+
+
+def _observer(plan: ExecutorPlan, folder: Path, kind: str) -> EngineExecutor:
+    try:
+        found = executor_for(plan, folder, 1, kind, observes=True)
+    except UsageError as error:
+        return EngineExecutor(Unreachable(kind, error), folder / kind, observes=True)
+    assert isinstance(found, EngineExecutor)
+    return found
 
 
 def _check_nodes(plan: ExecutorPlan, kind: str) -> None:
@@ -144,13 +155,10 @@ def _check_nodes(plan: ExecutorPlan, kind: str) -> None:
 
 def _refuse_two(plan: ExecutorPlan, folder: Path, kind: str) -> None:
     """UsageError where another engine still has jobs of the study: a run would be made twice at a time."""
-    engine = observer(plan, folder, besides=kind)
-    if engine is None:
-        return
-    with engine:
+    for engine in observers(plan, folder, besides=kind):
         left = sum(not engine.status(job).status.is_final for job in engine.unsettled())
-    if left:
-        raise UsageError(
-            f"{left} runs of {folder} are with {engine.name}: isoflop sweep run --executor {engine.name} goes on with "
-            "them, and isoflop sweep cancel ends them."
-        )
+        if left:
+            raise UsageError(
+                f"{left} runs of {folder} are with {engine.name}: isoflop sweep run --executor {engine.name} goes on "
+                "with them, and isoflop sweep cancel ends them."
+            )

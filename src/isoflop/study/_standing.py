@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from contextlib import ExitStack
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from isoflop.accounting.flops import flops_per_token
 from isoflop.attempts import STOPPED_CODE, belongs
-from isoflop.executors import Executor, Status
-from isoflop.study._executors import ExecutorPlan, observer
+from isoflop.executors import JobReport, Status
+from isoflop.study._executors import ExecutorPlan, observers
 from isoflop.study._failure import failure_of
 from isoflop.study._folder import Study
 from isoflop.study._lock import is_supervised
+from isoflop.study._plan import StudyPlan
 from isoflop.study._protocol import Check, protocol
 from isoflop.study._states import RESULT, RunState, State, time_left
 from isoflop.training.spec import RunSpec
@@ -88,13 +89,22 @@ class Standing:
 def standing(study: Study) -> Standing:
     """Read where every run of the study stands, from its folder, and from the engine that has jobs of it, if one
     has."""
-    plan, runs = study.plan(), study.states()
-    with ExitStack() as stack:
-        engine = observer(plan.executor, study.folder)
-        if engine is not None:
-            stack.enter_context(engine)
-            runs = tuple(_as_the_engine_says(study, run, engine) for run in runs)
-        in_engine = sum(run.state in (State.RUNNING, State.QUEUED) for run in runs) if engine else 0
+    plan, runs = study.plan(), {run.run_id: run for run in study.states()}
+    with_engines: dict[str, str] = {}
+    for engine in observers(plan.executor, study.folder):
+        for job in engine.unsettled():
+            run = runs.get(job.id)
+            if run is None or run.state.is_finished or not belongs(study.run_folder(job.id), job.attempt):
+                continue
+            report = engine.status(job)
+            if not report.status.is_final:
+                with_engines[job.id] = engine.name
+            if run.state is not State.CANCELLED:
+                runs[job.id] = _as_reported(study, run, report)
+    return _standing(study, plan, tuple(runs.values()), with_engines)
+
+
+def _standing(study: Study, plan: StudyPlan, runs: tuple[RunState, ...], with_engines: Mapping[str, str]) -> Standing:
     return Standing(
         folder=study.folder,
         name=plan.name,
@@ -105,18 +115,13 @@ def standing(study: Study) -> Standing:
         is_running=is_supervised(study.folder),
         checks=protocol(runs),
         executor=plan.executor,
-        engine=engine.name if engine and in_engine else "",
-        in_engine=in_engine,
+        engine=" and ".join(dict.fromkeys(with_engines.values())),
+        in_engine=len(with_engines),
     )
 
 
-def _as_the_engine_says(study: Study, run: RunState, engine: Executor) -> RunState:
-    """A run's state, where its job's end is not put down yet or it has not ended: what the next client will put
-    down."""
-    job = None if run.state.is_finished or run.state is State.CANCELLED else engine.earlier(run.run_id)
-    if job is None or not belongs(study.run_folder(run.run_id), job.attempt):
-        return run
-    report = engine.status(job)
+def _as_reported(study: Study, run: RunState, report: JobReport) -> RunState:
+    """A run's state as an engine has its job, whose end is not put down yet: what the next client will put down."""
     if report.status is Status.QUEUED:
         return replace(run, state=State.QUEUED, reason=report.reason)
     if report.status is Status.RUNNING:

@@ -1,6 +1,6 @@
 """Where jobs run. An executor starts commands and says how they ended; it knows nothing of training."""
 
-from isoflop.executors._batch import open_batches
+from isoflop.executors._batch import batches, open_batches
 from isoflop.executors._engine import Engine, EngineExecutor, Manners, Phase, Unreachable, Word
 from isoflop.executors._executor import ATTEMPT, NODE_RANK, PYTHON, RENDEZVOUS, Cause, Executor, Job, JobReport, Status
 from isoflop.executors._orphan import NOTE, birth, end_orphan, works_in
@@ -31,6 +31,7 @@ __all__ = [
     "Status",
     "Unreachable",
     "Word",
+    "batches",
     "birth",
     "end_orphan",
     "manifests_executor",

@@ -4,7 +4,7 @@ that somebody launches."""
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from isoflop.executors import (
     slurm_executor,
 )
 from isoflop.executors.ray import RaySettings, ray_executor
-from isoflop.study._tables import settings, table_in
+from isoflop.study._tables import AT_LEAST_ONE, settings, table_in
 
 LOCAL, SLURM, RAY, KUBERNETES, SKYPILOT = "local", "slurm", "ray", "kubernetes", "skypilot"
 ENGINES: Mapping[str, type[Any]] = {
@@ -46,10 +46,10 @@ class ExecutorPlan:
     """
 
     kind: str = LOCAL
-    nodes: int = 1
-    processes: int = 1
+    nodes: int = field(default=1, metadata=AT_LEAST_ONE)
+    processes: int = field(default=1, metadata=AT_LEAST_ONE)
     shard: bool = False
-    runs_per_task: int = 1
+    runs_per_task: int = field(default=1, metadata=AT_LEAST_ONE)
     price_usd_per_hour: float = 0.0
     poll_seconds: float = 5.0
     patience_seconds: float = 90.0
@@ -75,9 +75,6 @@ def read_executor(table: Mapping[str, Any], where: str) -> ExecutorPlan:
             raise UsageError(f"{where}: write [{key}] as a table of its own, not in [executor].")
     plan = settings(ExecutorPlan, own, f"{where}, [executor]")
     known_kind(plan.kind)
-    for key in ("nodes", "processes", "runs_per_task"):
-        if getattr(plan, key) < 1:
-            raise UsageError(f"{where}, [executor]: {key} is {getattr(plan, key)}; give at least 1.")
     return ExecutorPlan(**{**vars(plan), **engines})
 
 
@@ -85,6 +82,17 @@ def known_kind(kind: str) -> str:
     if kind not in KINDS:
         raise UnknownName.among("executor", kind, KINDS)
     return kind
+
+
+def refuse_workers(kind: str) -> None:
+    """UsageError where runs at a time are not for the client to say, but for the engine of that kind."""
+    if known_kind(kind) == LOCAL:
+        return
+    keys = {field.name for field in fields(ENGINES[kind])}
+    instead = f"tasks_at_once under [{kind}] caps them" if "tasks_at_once" in keys else "the cluster has its own say"
+    raise UsageError(
+        f"--workers says how many runs are made at a time on this machine, and these go to {kind}: {instead}."
+    )
 
 
 def executor_for(

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from isoflop.accounting.flops import flops_per_token
 from isoflop.attempts import STOPPED_CODE, belongs
-from isoflop.executors import JobReport, Status
-from isoflop.study._executors import ExecutorPlan, observers
+from isoflop.executors import JobReport, Status, batches
+from isoflop.study._executors import ENGINES, ExecutorPlan, observers
 from isoflop.study._failure import failure_of
 from isoflop.study._folder import Study
 from isoflop.study._lock import is_supervised
@@ -40,11 +40,13 @@ class Standing:
     """The engine that has jobs of the study, "" where none has."""
     in_engine: int = 0
     """How many."""
+    run_seconds: float = 0.0
+    """What all runs have taken so far, whatever came of them."""
 
     @property
     def process_hours(self) -> float:
-        """What all runs have taken so far, over all processes of each."""
-        return sum(run.seconds for run in self.runs) * self.executor.ranks / 3600
+        """The same in hours, over all processes of each run."""
+        return self.run_seconds * self.executor.ranks / 3600
 
     @property
     def process_hours_left(self) -> float | None:
@@ -87,10 +89,10 @@ class Standing:
 
 
 def standing(study: Study) -> Standing:
-    """Read where every run of the study stands, from its folder, and from the engine that has jobs of it, if one
-    has."""
+    """Read where every run of the study stands, from its folder, and from the engines that have jobs of it."""
     plan, runs = study.plan(), {run.run_id: run for run in study.states()}
     with_engines: dict[str, str] = {}
+    at_work: set[str] = set()
     for engine in observers(plan.executor, study.folder):
         for job in engine.unsettled():
             run = runs.get(job.id)
@@ -99,9 +101,14 @@ def standing(study: Study) -> Standing:
             report = engine.status(job)
             if not report.status.is_final:
                 with_engines[job.id] = engine.name
+            if report.status is Status.RUNNING:
+                at_work.add(job.id)
             if run.state is not State.CANCELLED:
                 runs[job.id] = _as_reported(study, run, report)
-    return _standing(study, plan, tuple(runs.values()), with_engines)
+    taken = _seconds_with_engines(study, at_work)
+    found = tuple(_timed(run, taken.get(run.run_id, 0.0)) for run in runs.values())
+    spent = sum(max(run.seconds, taken.get(run.run_id, 0.0)) for run in found)
+    return replace(_standing(study, plan, found, with_engines), run_seconds=spent)
 
 
 def _standing(study: Study, plan: StudyPlan, runs: tuple[RunState, ...], with_engines: Mapping[str, str]) -> Standing:
@@ -132,6 +139,20 @@ def _as_reported(study: Study, run: RunState, report: JobReport) -> RunState:
         failure = failure_of(report, "", None)
         return replace(run, state=State(failure["state"]), reason=failure["reason"])
     return replace(run, reason=run.reason or report.reason)
+
+
+def _seconds_with_engines(study: Study, at_work: Set[str]) -> Mapping[str, float]:
+    """What all starts of each run have taken on engines; of those ``at_work``, until now."""
+    taken: Counter[str] = Counter()
+    for kind in ENGINES:
+        for batch in batches(study.folder / kind):
+            taken.update(batch.seconds_at_work(at_work))
+    return taken
+
+
+def _timed(run: RunState, seconds: float) -> RunState:
+    """A run with the seconds that its engine saw, where it is done and nobody has put down how long it took."""
+    return replace(run, seconds=seconds) if run.state is State.DONE and not run.seconds else run
 
 
 def _flops_of_a_step(spec: RunSpec) -> float:

@@ -187,7 +187,7 @@ def test_status_and_cancel_do_without_a_controller_and_say_so(
     assert run(["sweep", "status", "study"]) == 0
     said = capsys.readouterr().out
     assert "own: 6 runs: 6 queued" in said
-    assert "6 runs with slurm, which does not answer: what their nodes have put down is all that is known" in said
+    assert "6 runs with slurm\nslurm does not answer: what its nodes have put down is all that is known" in said
     assert run(["sweep", "status", "study", "--json"]) == 0
     engine = json.loads(capsys.readouterr().out)["engine"]
     assert engine == {"name": "slurm", "jobs": 6, "answers": False}

@@ -13,7 +13,6 @@ from isoflop.study import Check, Preview, Priced, RunState, Standing, State, Stu
 SCHEMA = "isoflop.sweep/1"
 SHOWN = 20
 """Runs in a preview before it says how many more there are."""
-NO_ANSWER = ", which does not answer: what their nodes have put down is all that is known"
 
 
 def preview(priced: Preview, checks: Sequence[Check], made: Study | None, *, json: bool) -> str:
@@ -91,7 +90,9 @@ def _standing_as_text(now: Standing, *, runs: bool) -> str:
         f"{share:.0%} of {format_flops(now.flops_planned)} FLOPs{left}; {running}",
     ]
     if now.engine:
-        lines.append(f"{count_of(now.in_engine)} with {now.engine}{'' if now.engine_answers else NO_ANSWER}")
+        lines.append(f"{count_of(now.in_engine)} with {now.engine}")
+    if now.silent:
+        lines.append(f"{now.silent} does not answer: what its nodes have put down is all that is known")
     if now.executor.price_usd_per_hour:
         to_go = now.usd(now.process_hours_left)
         to_come = "" if to_go is None else f", about {format_usd(to_go)} to go"

@@ -1,6 +1,6 @@
 """Where jobs run. An executor starts commands and says how they ended; it knows nothing of training."""
 
-from isoflop.executors._batch import open_batches
+from isoflop.executors._batch import batches, open_batches
 from isoflop.executors._engine import Engine, EngineExecutor, Manners, Phase, Unreachable, Word
 from isoflop.executors._executor import (
     ATTEMPT,
@@ -43,6 +43,7 @@ __all__ = [
     "Status",
     "Unreachable",
     "Word",
+    "batches",
     "birth",
     "end_orphan",
     "left_in",

@@ -22,7 +22,8 @@ import os
 import re
 import secrets
 import socket
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -176,6 +177,26 @@ class Batch:
     def note_ended(self, job: int, start: int, ended: Ended) -> None:
         self._note(f"{job}.{start}.ended", ended)
 
+    def seconds_at_work(self, at_work: Set[str] = frozenset()) -> dict[str, float]:
+        """What the starts of each job have taken, by its id, and by the clock that stamps the marks; that of a job that
+        is ``at_work`` until now. A start that left no word of its end, and is not at work, counts nothing."""
+        made = self._made()
+        seconds: dict[str, float] = {}
+        for (job, start, kind), began in made.items():
+            if kind != "started":
+                continue
+            id = self.jobs[job].id
+            lives = id in at_work and (job, 0, "settled") not in made and (job, start + 1, "started") not in made
+            end = made.get((job, start, "ended"), time.time() if lives else began)
+            seconds[id] = seconds.get(id, 0.0) + max(0.0, end - began)
+        return seconds
+
+    def _made(self) -> dict[tuple[int, int, str], float]:
+        """When each mark was made: by the number of its job and that of its start, 0 where it is of none."""
+        with os.scandir(self.folder / MARKS) as entries:
+            found = ((_MARK.fullmatch(entry.name), entry.stat().st_mtime) for entry in entries)
+            return {(int(name[1]), int(name[2] or 0), name[3]): at for name, at in found if name}
+
     def claim_part(self, job: int, start: int, node_rank: int) -> bool:
         """Take part in a start of a job as one of its nodes; False where that node did so before."""
         return self._make(f"{job}.{start}.node{node_rank}")
@@ -253,7 +274,12 @@ def make_batch(parent: Path, jobs: Sequence[Job], tasks: Sequence[Sequence[int]]
     return Batch(folder)
 
 
+def batches(parent: Path) -> tuple[Batch, ...]:
+    """All batches under ``parent`` that were not given up."""
+    found = (path.parent for path in sorted(parent.glob(f"[!.]*/{BATCH}")))
+    return tuple(Batch(path) for path in found if not path.name.startswith("void-"))
+
+
 def open_batches(parent: Path) -> tuple[Batch, ...]:
     """The batches under ``parent`` that have jobs whose end nobody has put down."""
-    found = (path.parent for path in sorted(parent.glob(f"[!.]*/{BATCH}")))
-    return tuple(Batch(path) for path in found if not path.name.startswith("void-") and not (path / CLOSED).exists())
+    return tuple(batch for batch in batches(parent) if not (batch.folder / CLOSED).exists())

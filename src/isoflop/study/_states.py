@@ -135,7 +135,7 @@ def _is_completed(result: dict[str, Any], spec: RunSpec) -> bool:
 
 
 def time_left(states: Sequence[RunState], workers: int, *, then: RunSpec | None = None) -> float | None:
-    """Seconds until all is finished with ``workers`` jobs at a time; None before any speed was seen.
+    """Seconds until all that goes on is finished with ``workers`` jobs at a time; None before any speed was seen.
 
     The predicted times are scaled by what the steps taken so far really took; the rest is laid out
     longest first, as ``run_study`` does. ``then`` is a run that starts when all others have ended.
@@ -149,7 +149,7 @@ def time_left(states: Sequence[RunState], workers: int, *, then: RunSpec | None 
     left = [
         slowness * predicted[state.run_id] * (1 - state.step / state.steps) + SECONDS_BESIDE_STEPS
         for state in states
-        if not state.state.is_finished
+        if state.state.goes_on
     ]
     last = slowness * predicted_seconds(then) + SECONDS_BESIDE_STEPS if then else 0.0
     return makespan(left, workers) + last

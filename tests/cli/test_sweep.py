@@ -350,6 +350,11 @@ def test_cost_so_far_and_to_go_is_by_the_hours_of_all_processes(
     said = json.loads(capsys.readouterr().out)
     assert (said["process_hours"], said["cost_usd"]) == (4.0, 12.0)
     assert said["cost_usd_left"] == pytest.approx(6.0, rel=0.01)
+    assert run(["sweep", "cancel", str(study)]) == 0  # what nobody will make costs nothing
+    capsys.readouterr()
+    assert run(["sweep", "status", str(study), "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert (said["cost_usd"], said["cost_usd_left"], said["core_seconds_left"]) == (12.0, 0.0, 0.0)
 
 
 def test_where_a_study_stands_is_said_without_what_only_fits_need(tmp_path: Path) -> None:

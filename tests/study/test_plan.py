@@ -288,9 +288,10 @@ def test_a_command_that_would_train_the_whole_run_on_every_node_is_refused() -> 
     ("table", "said"),
     [
         ('[executor]\nkind = "slrum"', "no executor called 'slrum'; did you mean 'slurm'?"),
-        ("[executor]\nprocesses = 0", "processes is 0; give at least 1"),
-        ("[executor]\nnodes = 0", "nodes is 0; give at least 1"),
-        ('[executor]\nprocesses = "2"', "processes is '2'; give a whole number from 0 up"),
+        ("[executor]\nnodes = 0", "nodes is 0; give a whole number from 1 up"),
+        ("[executor]\nprocesses = 0", "processes is 0; give a whole number from 1 up"),
+        ("[executor]\nprocesses = true", "processes is True; give a whole number from 1 up"),
+        ('[executor]\nprocesses = "2"', "processes is '2'; give a whole number from 1 up"),
         ("[executor]\nslurm = { cpus = 1 }", "write [slurm] as a table of its own"),
         ('[slurm]\npartiton = "a"', "no key called 'partiton'; did you mean 'partition'?"),
         ('[slurm]\nextra = "--x"', "extra is '--x'; give a list of lines in quotes"),

@@ -21,7 +21,9 @@ HELP = "Make the runs of a study, watch them, gather them. A study is a folder w
 sweep = typer.Typer(add_completion=False, rich_markup_mode=None, help=HELP, no_args_is_help=True)
 Names = Annotated[list[str] | None, typer.Argument(metavar="[RUN]...", help="Runs, by the beginning of their names.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show runs, FLOPs, memory, hours and dollars; make nothing.")]
-Workers = Annotated[int | None, typer.Option(min=1, help="Runs at a time, else one a core.", show_default=False)]
+Workers = Annotated[
+    int | None, typer.Option(min=1, help="Runs at a time on this machine, else one a core.", show_default=False)
+]
 Hardware = Annotated[str | None, typer.Option(help="Price runs on this, one device each (isoflop hardware).")]
 Mfu = Annotated[float | None, typer.Option(help="Share of its dense peak, as 0.4.", show_default=False)]
 UsdPerHour = Annotated[float | None, typer.Option("--price", help="US dollars a device-hour.", show_default=False)]
@@ -64,6 +66,8 @@ def run(
     limit = plan.trainer.timeout_hours
     manner = studies.Manner(retry=False, fail_fast=fail_fast, detach=detach, timeout_hours=limit, again=again)
     trainer, count = studies.trainer_of(plan.trainer, plan.executor), workers or cores()
+    if workers is not None:
+        studies.refuse_workers(executor or plan.executor.kind)
     try:
         with (
             watch_runs(count) as progress,
@@ -91,6 +95,7 @@ def collect(
     table = out or found.folder / "runs.csv"
     if table.suffix != ".csv":
         raise UsageError(f"{table} would not be read again as CSV; name it something.csv.")
+    studies.catch_up(found)
     write_study_table(found.folder, table)
     typer.echo(text.as_json({"schema": text.SCHEMA, "table": str(table)}) if json else str(table))
 
@@ -105,5 +110,5 @@ def retry(study: Folder, names: Names = None, json: Json = False) -> None:
 @sweep.command()
 def cancel(study: Folder, names: Names = None, json: Json = False) -> None:
     """End runs, and leave them so. All that have not ended, or those named; a running study sees it in seconds."""
-    told = studies.cancel(studies.open_study(study), names or [])
+    told = studies.cancel(studies.open_study(study), names or [], tell=say)
     typer.echo(text.told(told, "cancelled; isoflop sweep retry takes it back", json=json))

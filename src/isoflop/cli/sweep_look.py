@@ -57,14 +57,15 @@ def watch(
     made."""
     from isoflop.sweeps.so_far import SoFar  # fits, whose imports would make every other word to a study wait
 
-    found, budget, seen = studies.open_study(study), read_flops(target).value, 0
+    found, budget, seen = studies.open_study(study), read_flops(target).value, -1
     answer = SoFar(0, budget, within, why="no run has ended")
     while True:
+        studies.catch_up(found)
         states = found.states()
         left = [state for state in states if not (state.state.is_finished or state.state is studies.State.CANCELLED)]
         ended = len(states) - len(left)
         is_last = not any(state.state.goes_on for state in left)
-        if ended != seen and (now := _answer(found, budget, within, family, is_last)):
+        if ended != seen and (now := _answer(found, budget, within, family, is_last) if ended else answer):
             seen, answer = ended, now
             typer.echo(dumps(answer.to_dict(), allow_nan=False) if json else _line(answer, len(states)))
             if answer.is_reached:

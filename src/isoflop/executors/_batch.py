@@ -22,8 +22,9 @@ import os
 import re
 import secrets
 import socket
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import time
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -31,7 +32,7 @@ from typing import Any
 
 from isoflop.attempts import STOPPED_CODE
 from isoflop.errors import UsageError
-from isoflop.executors._executor import Cause, Job
+from isoflop.executors._executor import Cause, Job, Left
 from isoflop.files import read_object, write_atomic
 
 SCHEMA = "isoflop.batch/1"
@@ -54,6 +55,7 @@ class Ended:
     """The signal that asked the node to stop, if any did."""
     cancelled: bool = False
     cause: Cause | None = None
+    left: Left | None = None
 
     @property
     def is_final(self) -> bool:
@@ -111,7 +113,8 @@ class Batch:
     def _job(self, row: Mapping[str, Any]) -> Job:
         folder = Path(os.path.normpath(self.folder / row["folder"]))
         after = tuple((str(id), int(attempt)) for id, attempt in row.get("after", ()))
-        return Job(row["id"], row["attempt"], tuple(row["command"]), folder, after, row.get("nodes", 1))
+        more = row.get("nodes", 1), row.get("leaves", "")
+        return Job(row["id"], row["attempt"], tuple(row["command"]), folder, after, *more)
 
     def marks(self) -> dict[int, JobMarks]:
         """Where each job stands that has any mark, by one listing."""
@@ -148,7 +151,8 @@ class Batch:
         except FileNotFoundError:
             return None
         cause = table.get("cause") and Cause(table["cause"])
-        return Ended(table["exit_code"], table["stderr_tail"], table["said"], table["cancelled"], cause)
+        left = Left(**table["left"]) if table.get("left") else None
+        return Ended(table["exit_code"], table["stderr_tail"], table["said"], table["cancelled"], cause, left)
 
     def started(self, job: int, start: int) -> dict[str, Any]:
         """What was put down when the job began: attempt, host, process, and where its nodes meet if it has several; {}
@@ -173,6 +177,26 @@ class Batch:
     def note_ended(self, job: int, start: int, ended: Ended) -> None:
         self._note(f"{job}.{start}.ended", ended)
 
+    def seconds_at_work(self, at_work: Set[str] = frozenset()) -> dict[str, float]:
+        """What the starts of each job have taken, by its id, and by the clock that stamps the marks; that of a job that
+        is ``at_work`` until now. A start that left no word of its end, and is not at work, counts nothing."""
+        made = self._made()
+        seconds: dict[str, float] = {}
+        for (job, start, kind), began in made.items():
+            if kind != "started":
+                continue
+            id = self.jobs[job].id
+            lives = id in at_work and (job, 0, "settled") not in made and (job, start + 1, "started") not in made
+            end = made.get((job, start, "ended"), time.time() if lives else began)
+            seconds[id] = seconds.get(id, 0.0) + max(0.0, end - began)
+        return seconds
+
+    def _made(self) -> dict[tuple[int, int, str], float]:
+        """When each mark was made: by the number of its job and that of its start, 0 where it is of none."""
+        with os.scandir(self.folder / MARKS) as entries:
+            found = ((_MARK.fullmatch(entry.name), entry.stat().st_mtime) for entry in entries)
+            return {(int(name[1]), int(name[2] or 0), name[3]): at for name, at in found if name}
+
     def claim_part(self, job: int, start: int, node_rank: int) -> bool:
         """Take part in a start of a job as one of its nodes; False where that node did so before."""
         return self._make(f"{job}.{start}.node{node_rank}")
@@ -192,7 +216,7 @@ class Batch:
 
     def _note(self, mark: str, ended: Ended) -> None:
         at = datetime.now(UTC).isoformat(timespec="seconds")
-        write_atomic(self._mark(mark), json.dumps({**vars(ended), "at": at}) + "\n")
+        write_atomic(self._mark(mark), json.dumps({**asdict(ended), "at": at}) + "\n")
 
     def is_cancelled(self, job: int) -> bool:
         return self._mark(f"{job}.cancel").exists()
@@ -241,6 +265,7 @@ def make_batch(parent: Path, jobs: Sequence[Job], tasks: Sequence[Sequence[int]]
         {"id": job.id, "attempt": job.attempt, "command": job.command, "after": job.after}
         | {"folder": os.path.relpath(job.folder, folder)}
         | ({"nodes": job.nodes} if job.nodes > 1 else {})
+        | ({"leaves": job.leaves} if job.leaves else {})
         for job in jobs
     ]
     table = {"schema": SCHEMA, "jobs": rows, "tasks": tasks, "requeue": requeue}
@@ -249,7 +274,12 @@ def make_batch(parent: Path, jobs: Sequence[Job], tasks: Sequence[Sequence[int]]
     return Batch(folder)
 
 
+def batches(parent: Path) -> tuple[Batch, ...]:
+    """All batches under ``parent`` that were not given up."""
+    found = (path.parent for path in sorted(parent.glob(f"[!.]*/{BATCH}")))
+    return tuple(Batch(path) for path in found if not path.name.startswith("void-"))
+
+
 def open_batches(parent: Path) -> tuple[Batch, ...]:
     """The batches under ``parent`` that have jobs whose end nobody has put down."""
-    found = (path.parent for path in sorted(parent.glob(f"[!.]*/{BATCH}")))
-    return tuple(Batch(path) for path in found if not path.name.startswith("void-") and not (path / CLOSED).exists())
+    return tuple(batch for batch in batches(parent) if not (batch.folder / CLOSED).exists())

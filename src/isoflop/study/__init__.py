@@ -11,7 +11,8 @@ This is the only place where design, recipe, executor and run folders meet.
 """
 
 from isoflop.study._designed import study_of_design
-from isoflop.study._executors import ExecutorPlan, executor_for
+from isoflop.study._ends import catch_up
+from isoflop.study._executors import ExecutorPlan, executor_for, refuse_workers
 from isoflop.study._folder import Study, create_study, open_study
 from isoflop.study._init import init_study, preview
 from isoflop.study._losses import losses
@@ -44,6 +45,7 @@ __all__ = [
     "Trainer",
     "TrainerPlan",
     "cancel",
+    "catch_up",
     "create_study",
     "executor_for",
     "init_study",
@@ -57,6 +59,7 @@ __all__ = [
     "price",
     "protocol",
     "read_plan",
+    "refuse_workers",
     "retry",
     "run_spec",
     "run_specs",

@@ -3,8 +3,8 @@ that somebody launches."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from isoflop.executors import (
     slurm_executor,
 )
 from isoflop.executors.ray import RaySettings, ray_executor
-from isoflop.study._tables import settings, table_in
+from isoflop.study._tables import AT_LEAST_ONE, settings, table_in
 
 LOCAL, SLURM, RAY, KUBERNETES, SKYPILOT = "local", "slurm", "ray", "kubernetes", "skypilot"
 ENGINES: Mapping[str, type[Any]] = {
@@ -46,10 +46,10 @@ class ExecutorPlan:
     """
 
     kind: str = LOCAL
-    nodes: int = 1
-    processes: int = 1
+    nodes: int = field(default=1, metadata=AT_LEAST_ONE)
+    processes: int = field(default=1, metadata=AT_LEAST_ONE)
     shard: bool = False
-    runs_per_task: int = 1
+    runs_per_task: int = field(default=1, metadata=AT_LEAST_ONE)
     price_usd_per_hour: float = 0.0
     poll_seconds: float = 5.0
     patience_seconds: float = 90.0
@@ -75,9 +75,6 @@ def read_executor(table: Mapping[str, Any], where: str) -> ExecutorPlan:
             raise UsageError(f"{where}: write [{key}] as a table of its own, not in [executor].")
     plan = settings(ExecutorPlan, own, f"{where}, [executor]")
     known_kind(plan.kind)
-    for key in ("nodes", "processes", "runs_per_task"):
-        if getattr(plan, key) < 1:
-            raise UsageError(f"{where}, [executor]: {key} is {getattr(plan, key)}; give at least 1.")
     return ExecutorPlan(**{**vars(plan), **engines})
 
 
@@ -85,6 +82,17 @@ def known_kind(kind: str) -> str:
     if kind not in KINDS:
         raise UnknownName.among("executor", kind, KINDS)
     return kind
+
+
+def refuse_workers(kind: str) -> None:
+    """UsageError where runs at a time are not for the client to say, but for the engine of that kind."""
+    if known_kind(kind) == LOCAL:
+        return
+    keys = {field.name for field in fields(ENGINES[kind])}
+    instead = f"tasks_at_once under [{kind}] caps them" if "tasks_at_once" in keys else "the cluster has its own say"
+    raise UsageError(
+        f"--workers says how many runs are made at a time on this machine, and these go to {kind}: {instead}."
+    )
 
 
 def executor_for(
@@ -119,17 +127,28 @@ def executor_for(
     return LocalExecutor(max(1, workers // spread))
 
 
-def observer(plan: ExecutorPlan, folder: Path, besides: str = "") -> EngineExecutor | None:
-    """An executor that only looks at what an earlier client submitted, to another kind than ``besides``; None where
-    nothing was. An engine that cannot be reached leaves what its nodes have put down."""
-    for kind in ENGINES:
-        if kind != besides and (folder / kind).is_dir() and open_batches(folder / kind):
-            try:
-                found = executor_for(plan, folder, 1, kind, observes=True)
-            except UsageError as error:
-                return EngineExecutor(Unreachable(kind, error), folder / kind, observes=True)
-            return found if isinstance(found, EngineExecutor) else None
-    return None
+def engines_with_jobs(folder: Path, besides: str = "") -> tuple[str, ...]:
+    """The engines, ``besides`` one, that were given jobs of a study whose end nobody has put down."""
+    return tuple(
+        kind for kind in ENGINES if kind != besides and (folder / kind).is_dir() and open_batches(folder / kind)
+    )
+
+
+def observers(plan: ExecutorPlan, folder: Path, besides: str = "") -> Iterator[EngineExecutor]:
+    """An executor that only looks, for each of ``engines_with_jobs``: there may be several, of which one works. Each is
+    closed before the next. An engine that cannot be reached leaves what its nodes have put down."""
+    for kind in engines_with_jobs(folder, besides):
+        with _observer(plan, folder, kind) as engine:
+            yield engine
+
+
+def _observer(plan: ExecutorPlan, folder: Path, kind: str) -> EngineExecutor:
+    try:
+        found = executor_for(plan, folder, 1, kind, observes=True)
+    except UsageError as error:
+        return EngineExecutor(Unreachable(kind, error), folder / kind, observes=True)
+    assert isinstance(found, EngineExecutor)
+    return found
 
 
 def _check_nodes(plan: ExecutorPlan, kind: str) -> None:
@@ -144,13 +163,10 @@ def _check_nodes(plan: ExecutorPlan, kind: str) -> None:
 
 def _refuse_two(plan: ExecutorPlan, folder: Path, kind: str) -> None:
     """UsageError where another engine still has jobs of the study: a run would be made twice at a time."""
-    engine = observer(plan, folder, besides=kind)
-    if engine is None:
-        return
-    with engine:
+    for engine in observers(plan, folder, besides=kind):
         left = sum(not engine.status(job).status.is_final for job in engine.unsettled())
-    if left:
-        raise UsageError(
-            f"{left} runs of {folder} are with {engine.name}: isoflop sweep run --executor {engine.name} goes on with "
-            "them, and isoflop sweep cancel ends them."
-        )
+        if left:
+            raise UsageError(
+                f"{left} runs of {folder} are with {engine.name}: isoflop sweep run --executor {engine.name} goes on "
+                "with them, and isoflop sweep cancel ends them."
+            )

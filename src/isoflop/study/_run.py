@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
-from isoflop.attempts import STOPPED_CODE, belongs, claim_attempt, newest_attempt
+from isoflop.attempts import belongs, claim_attempt, newest_attempt
 from isoflop.errors import Interrupted, RunsFailed, UsageError
-from isoflop.executors import GRACE_SECONDS, Executor, Job, JobReport, Status, end_orphan
-from isoflop.files import write_atomic
-from isoflop.study._failure import failure_of
+from isoflop.executors import GRACE_SECONDS, Executor, Job, JobReport, Status, end_orphan, left_in
+from isoflop.study._ends import put_down, settle
 from isoflop.study._folder import WRITES_AT_A_TIME, Study
 from isoflop.study._lock import supervise
 from isoflop.study._specs import predicted_seconds
-from isoflop.study._states import CANCELLED, FAILURE, RESULT, RunState, State, read_state
-from isoflop.study._trainer import BUILT_IN, Trainer, complete, planned_facts
+from isoflop.study._states import CANCELLED, RESULT, RunState, State, read_state, was_seen_to_fail
+from isoflop.study._trainer import BUILT_IN, Trainer, complete
 from isoflop.training.spec import RunSpec, branch_file
 
 _POLL_SECONDS = 0.1
@@ -64,6 +62,7 @@ def run_study(
     if manner.detach and not executor.outlives_client:
         raise UsageError(f"jobs of the {executor.name} executor end with this command; give an engine, or stay.")
     with supervise(study.folder):
+        settle(study, trainer, besides=executor.name)
         watch = _Watch(study, executor, trainer, manner, runs)
         try:
             watch.submit()
@@ -194,7 +193,10 @@ class _Watch:
         """
         folder = self._study.run_folder(state.run_id)
         end_orphan(folder, GRACE_SECONDS)
-        if (folder / RESULT).exists() and not complete(folder, state.spec, newest_attempt(folder)):
+        if was_seen_to_fail(folder):
+            return state
+        left = left_in(folder, RESULT)
+        if left is not None and not complete(folder, state.spec, newest_attempt(folder), left):
             return read_state(folder, state.spec, supervised=False, own=True)
         return state
 
@@ -254,7 +256,8 @@ class _Watch:
         words = self._trainer.words(spec, folder, self._executor.parent_pid)
         trunk = self._jobs.get(spec.branch.trunk) if spec.branch else None
         after = (trunk.key,) if trunk and not self._has_left(spec) else ()
-        return Job(spec.run_id, attempt, words, folder, after, self._trainer.nodes)
+        leaves = RESULT if self._trainer.is_own else ""
+        return Job(spec.run_id, attempt, words, folder, after, self._trainer.nodes, leaves)
 
     def _has_left(self, spec: RunSpec) -> bool:
         """Whether what a branch goes on from is there."""
@@ -265,35 +268,14 @@ class _Watch:
         """A run's state from its folder, after writing there how its job ended if no result came of it."""
         spec = self._states[job.id].spec
         if report.status.is_final:
-            self._record_end(job, spec, report)
+            limit = self._manner.timeout_hours if job.id in self._timed_out else None
+            put_down(job, spec, report, is_own=self._trainer.is_own, limit_hours=limit)
             self._executor.settle(job)
         state = read_state(job.folder, spec, supervised=not report.status.is_final, own=self._trainer.is_own)
         if report.reason and not state.reason and not state.state.is_finished:
             state = replace(state, reason=report.reason)
         begun = state.state in (State.PENDING, State.STOPPED) and report.status is Status.RUNNING
         return replace(state, state=State.RUNNING) if begun else state
-
-    def _record_end(self, job: Job, spec: RunSpec, report: JobReport) -> None:
-        lacking = "it ended without a result"
-        killed = report.exit_code is not None and report.exit_code < 0
-        if self._trainer.is_own and (report.status is Status.DONE or killed):  # a result is the last that is written
-            lacking = complete(job.folder, spec, newest_attempt(job.folder))
-            if not lacking:
-                return
-        timed_out = job.id in self._timed_out
-        ended = report.status in (Status.DONE, Status.FAILED) and report.exit_code != STOPPED_CODE
-        if (ended or timed_out) and (self._trainer.is_own or not (job.folder / RESULT).exists()):
-            limit = self._manner.timeout_hours if timed_out else None
-            failure = failure_of(report, lacking, limit)
-            table = {
-                "attempt": newest_attempt(job.folder),
-                "exit_code": report.exit_code,
-                **failure,
-                "planned": planned_facts(spec),
-            }
-            write_atomic(job.folder / FAILURE, json.dumps(table) + "\n")
-            if (job.folder / RESULT).exists():  # no result of a job that failed, and kept for its author to look at
-                (job.folder / RESULT).rename(job.folder / f"refused-{newest_attempt(job.folder):04d}.json")
 
 
 def _raise_for_unfinished(states: Sequence[RunState], manner: Manner) -> None:

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from contextlib import ExitStack
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from isoflop.accounting.flops import flops_per_token
 from isoflop.attempts import STOPPED_CODE, belongs
-from isoflop.executors import Executor, Status
-from isoflop.study._executors import ExecutorPlan, observer
+from isoflop.executors import JobReport, Status, batches
+from isoflop.study._executors import ENGINES, ExecutorPlan, observers
 from isoflop.study._failure import failure_of
 from isoflop.study._folder import Study
 from isoflop.study._lock import is_supervised
+from isoflop.study._plan import StudyPlan
 from isoflop.study._protocol import Check, protocol
 from isoflop.study._states import RESULT, RunState, State, time_left
 from isoflop.training.spec import RunSpec
@@ -39,11 +40,15 @@ class Standing:
     """The engine that has jobs of the study, "" where none has."""
     in_engine: int = 0
     """How many."""
+    silent: str = ""
+    """Those that do not answer: what their nodes have put down is all that is known."""
+    run_seconds: float = 0.0
+    """What all runs have taken so far, whatever came of them."""
 
     @property
     def process_hours(self) -> float:
-        """What all runs have taken so far, over all processes of each."""
-        return sum(run.seconds for run in self.runs) * self.executor.ranks / 3600
+        """The same in hours, over all processes of each run."""
+        return self.run_seconds * self.executor.ranks / 3600
 
     @property
     def process_hours_left(self) -> float | None:
@@ -78,7 +83,9 @@ class Standing:
             "process_hours_left": self.process_hours_left,
             "cost_usd": self.usd(self.process_hours),
             "cost_usd_left": self.usd(self.process_hours_left),
-            "engine": {"name": self.engine, "jobs": self.in_engine} if self.engine else None,
+            "engine": {"name": self.engine, "jobs": self.in_engine, "answers": not self.silent}
+            if self.engine
+            else None,
             "failed": [{"run_id": run.run_id, "state": str(run.state), "reason": run.reason} for run in failed],
             "checks": [{"code": check.code, "ok": check.ok, "message": check.message} for check in self.checks],
             **listed,
@@ -86,15 +93,31 @@ class Standing:
 
 
 def standing(study: Study) -> Standing:
-    """Read where every run of the study stands, from its folder, and from the engine that has jobs of it, if one
-    has."""
-    plan, runs = study.plan(), study.states()
-    with ExitStack() as stack:
-        engine = observer(plan.executor, study.folder)
-        if engine is not None:
-            stack.enter_context(engine)
-            runs = tuple(_as_the_engine_says(study, run, engine) for run in runs)
-        in_engine = sum(run.state in (State.RUNNING, State.QUEUED) for run in runs) if engine else 0
+    """Read where every run of the study stands, from its folder, and from the engines that have jobs of it."""
+    plan, runs = study.plan(), {run.run_id: run for run in study.states()}
+    with_engines: dict[str, str] = {}
+    at_work: set[str] = set()
+    silent: list[str] = []
+    for engine in observers(plan.executor, study.folder):
+        for job in engine.unsettled():
+            run = runs.get(job.id)
+            if run is None or run.state.is_finished or not belongs(study.run_folder(job.id), job.attempt):
+                continue
+            report = engine.status(job)
+            if not report.status.is_final:
+                with_engines[job.id] = engine.name
+            if report.status is Status.RUNNING:
+                at_work.add(job.id)
+            if run.state is not State.CANCELLED:
+                runs[job.id] = _as_reported(study, run, report)
+        silent += [] if engine.answers else [engine.name]
+    taken = _seconds_with_engines(study, at_work)
+    found = tuple(_timed(run, taken.get(run.run_id, 0.0)) for run in runs.values())
+    spent = sum(max(run.seconds, taken.get(run.run_id, 0.0)) for run in found)
+    return replace(_standing(study, plan, found, with_engines), run_seconds=spent, silent=" and ".join(silent))
+
+
+def _standing(study: Study, plan: StudyPlan, runs: tuple[RunState, ...], with_engines: Mapping[str, str]) -> Standing:
     return Standing(
         folder=study.folder,
         name=plan.name,
@@ -105,28 +128,37 @@ def standing(study: Study) -> Standing:
         is_running=is_supervised(study.folder),
         checks=protocol(runs),
         executor=plan.executor,
-        engine=engine.name if engine and in_engine else "",
-        in_engine=in_engine,
+        engine=" and ".join(dict.fromkeys(with_engines.values())),
+        in_engine=len(with_engines),
     )
 
 
-def _as_the_engine_says(study: Study, run: RunState, engine: Executor) -> RunState:
-    """A run's state, where its job's end is not put down yet or it has not ended: what the next client will put
-    down."""
-    job = None if run.state.is_finished or run.state is State.CANCELLED else engine.earlier(run.run_id)
-    if job is None or not belongs(study.run_folder(run.run_id), job.attempt):
-        return run
-    report = engine.status(job)
+def _as_reported(study: Study, run: RunState, report: JobReport) -> RunState:
+    """A run's state as an engine has its job, whose end is not put down yet: what the next client will put down."""
     if report.status is Status.QUEUED:
         return replace(run, state=State.QUEUED, reason=report.reason)
     if report.status is Status.RUNNING:
         return replace(run, state=State.RUNNING)
-    if report.status is Status.DONE and (study.run_folder(run.run_id) / RESULT).exists():
+    if report.status is Status.DONE and (report.left or (study.run_folder(run.run_id) / RESULT).exists()):
         return replace(run, state=State.DONE, step=run.steps)  # a result that the next client will complete
     if report.status is Status.FAILED and report.exit_code != STOPPED_CODE:
         failure = failure_of(report, "", None)
         return replace(run, state=State(failure["state"]), reason=failure["reason"])
     return replace(run, reason=run.reason or report.reason)
+
+
+def _seconds_with_engines(study: Study, at_work: Set[str]) -> Mapping[str, float]:
+    """What all starts of each run have taken on engines; of those ``at_work``, until now."""
+    taken: Counter[str] = Counter()
+    for kind in ENGINES:
+        for batch in batches(study.folder / kind):
+            taken.update(batch.seconds_at_work(at_work))
+    return taken
+
+
+def _timed(run: RunState, seconds: float) -> RunState:
+    """A run with the seconds that its engine saw, where it is done and nobody has put down how long it took."""
+    return replace(run, seconds=seconds) if run.state is State.DONE and not run.seconds else run
 
 
 def _flops_of_a_step(spec: RunSpec) -> float:

@@ -9,6 +9,8 @@ from typing import Any, TypeVar
 from isoflop.errors import UnknownName, UsageError
 
 _Settings = TypeVar("_Settings")
+AT_LEAST_ONE: Mapping[str, Any] = {"least": 1}
+"""The metadata of a field that is no number below."""
 
 
 def refuse_unknown(table: Mapping[str, Any], known: set[str], where: str) -> None:
@@ -52,9 +54,9 @@ def _value(value: Any, field: Field[Any], where: str) -> Any:
             return value
         raise UsageError(f"{where} is {value!r}; give true or false.")
     if isinstance(default, int | float):
-        whole = isinstance(default, int)
-        if isinstance(value, bool) or not isinstance(value, int if whole else int | float) or not 0 <= value < 1e18:
-            raise UsageError(f"{where} is {value!r}; give a {'whole ' if whole else ''}number from 0 up.")
+        whole, least = isinstance(default, int), field.metadata.get("least", 0)
+        if isinstance(value, bool) or not isinstance(value, int if whole else int | float) or not least <= value < 1e18:
+            raise UsageError(f"{where} is {value!r}; give a {'whole ' if whole else ''}number from {least} up.")
         return value if whole else float(value)
     if isinstance(default, str):
         if isinstance(value, str) and "\n" not in value:

@@ -131,7 +131,7 @@ def rounded(values: Any, digits: int = 5) -> list[float]:
 
 
 def thinned(count: int, notable: FloatArray | None = None) -> NDArray[np.int64]:
-    """Which of so many rows are drawn: all up to MOST_POINTS, else a seeded SAMPLE that holds the most ``notable`` ones.
+    """Which of so many rows are drawn: all up to MOST_POINTS, else a seeded SAMPLE with the most ``notable`` ones.
 
     >>> thinned(3).tolist(), thinned(10_000).size, 7 in thinned(10_000, (np.arange(10_000) == 7) * 1.0)
     ([0, 1, 2], 800, True)

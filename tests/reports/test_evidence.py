@@ -14,7 +14,7 @@ from isoflop.quantities import format_si
 from isoflop.reports import Evidence, Wanted, as_markdown, as_object, gather
 from isoflop.reports.answers import answers, decision_line, status
 from isoflop.reports.checklist import LINES, Line, State, checklist
-from isoflop.runs import Runs
+from isoflop.runs import DroppedRun, Runs
 
 TRUTH = law("besiroglu2024")
 PARTS = ("surface", "profiles", "envelope", "plan", "backtest", "specification", "likelihood")
@@ -81,7 +81,7 @@ def test_no_light_is_green_where_an_essential_line_is_missing(evidence: Evidence
 @pytest.mark.parametrize(
     ("asks", "runs", "state", "says"),
     [
-        ("What N, C and the loss count", planted(), State.MET, "N: total"),
+        ("What N, C and the loss count", planted(), State.MET, "N counts parameters: all weights"),
         (
             "What N, C and the loss count",
             replace(planted(), conventions=Conventions()),
@@ -145,7 +145,7 @@ def test_markdown_shows_hostile_names_as_they_are_written() -> None:
     hostile = Evidence("<img src=x> | @everyone `rm`", runs, runs, Wanted(draws=0), provenance={"a|b": "[x](http://y)"})
     said = as_markdown(hostile)
     assert "\\<img src=x\\> \\| @\u200beveryone \\`rm\\`" in said
-    assert "| a\\|b | \\[x\\](http://y) |" in said
+    assert "| a\\|b | \\[x\\](http:\u200b//y) |" in said
     rows = [line for line in said.splitlines() if line.startswith("|")]
     tables = [row.replace("\\|", "").count("|") for row in rows]
     assert len(set(tables)) <= 3
@@ -158,3 +158,30 @@ def test_a_large_table_says_what_was_sampled() -> None:
     assert large.draws == 200
     assert len(large.sample) == 300
     assert large.sampled == "On 300 runs of the 2,058, drawn at random (seed 5)."
+
+
+def test_what_was_left_out_is_counted_with_its_reason() -> None:
+    runs = planted()
+    chosen, aside = runs.parted("budget > 2e18")
+    probes = tuple(DroppedRun(row, f"p{row}", "a probe") for row in (3, 5))
+    part = gather(
+        replace(chosen, dropped=probes), Wanted(draws=0), aside=aside, provenance={"rows chosen by": "budget"}
+    )
+    (said,) = (one.says for one in answers(part, ()) if one.asks == "What was excluded?")
+    assert said.startswith(f"2 rows because a probe; {len(aside)} rows not among budget")
+    assert len(chosen) + len(aside) == len(runs)
+
+
+def test_a_budget_below_the_runs_is_no_green_answer(evidence: Evidence) -> None:
+    settled = tuple(replace(line, state=State.MET) for line in checklist(evidence))
+    sound = replace(evidence.leading, verdict=replace(evidence.leading.verdict, status="ok"))
+    low = replace(evidence, wanted=Wanted(target=1e12, draws=100), known={"leading": sound})
+    assert status(low, settled) == "caution"
+    (said,) = (one.says for one in answers(low, settled) if one.asks == "How sure is that?")
+    assert "6.0 decades below the smallest run" in said
+
+
+def test_published_splits_are_those_of_the_plan(evidence: Evidence) -> None:
+    (said,) = (one.says for one in answers(evidence, ()) if one.asks == "What do I train?")
+    for row in evidence.plan.rows[1:]:
+        assert f"{row.law} {row.tokens / row.params:.3g}" in said

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json as json_format
+import math
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -11,7 +12,7 @@ import typer
 
 from isoflop.cli.families import read_family
 from isoflop.cli.output import check_file, say
-from isoflop.cli.table import FlopsColumn, Json, LossColumn, ParamsColumn, RunsPath, TokensColumn, Where, read_table
+from isoflop.cli.table import FlopsColumn, Json, LossColumn, ParamsColumn, RunsPath, TokensColumn, Where, read_parted
 from isoflop.errors import DataError, UsageError
 from isoflop.files import write_atomic
 from isoflop.fitting.fit import LEVEL
@@ -51,7 +52,7 @@ def report(
         check_file(output, "the report", "md" if form is Format.MARKDOWN else "html")
     elif form is Format.HTML and not json:
         raise UsageError("a page needs a file: give one with -o report.html, or --format md for text.")
-    if within is not None and not within > 1:
+    if within is not None and not 1 < within < math.inf:
         raise UsageError(f"--within {within:g} is no ratio above 1; give one such as 1.5.")
     wanted = Wanted(
         family=read_family(family),
@@ -62,9 +63,14 @@ def report(
         seed=seed,
         group=group,
     )
-    table = read_table(runs, where, params=params_column, tokens=tokens_column, loss=loss_column, flops=flops_column)
+    columns = {"params": params_column, "tokens": tokens_column, "loss": loss_column, "flops": flops_column}
+    table, aside = read_parted(runs, where, **columns)
     evidence = gather(
-        table, wanted, title=title or "/".join(runs.resolve().parts[-2:]), provenance=provenance(table, wanted, where)
+        table,
+        wanted,
+        title=title or "/".join(runs.resolve().parts[-2:]),
+        provenance=provenance(table, wanted, where),
+        aside=aside,
     )
     if output is not None:
         write_atomic(output, as_markdown(evidence) if form is Format.MARKDOWN else render(evidence))

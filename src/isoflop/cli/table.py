@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from isoflop.errors import IsoflopError
 from isoflop.runs import Runs, read_runs
 
 RunsPath = Annotated[
@@ -18,6 +19,17 @@ TokensColumn = Annotated[str | None, typer.Option(help="The column that holds D.
 LossColumn = Annotated[str | None, typer.Option(help="The column that holds the loss.")]
 FlopsColumn = Annotated[str | None, typer.Option(help="The column that holds C; 6 N D without one.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+
+
+def read_parted(path: Path, where: str | None, **columns: str | None) -> tuple[Runs, Runs | None]:
+    """The rows that ``where`` chooses, and the others; None for those where there are none or they are no runs."""
+    if where is None:
+        return read_table(path, None, **columns), None
+    try:
+        chosen, others = read_table(path, None, **columns).parted(where)
+    except IsoflopError:  # a row that is not chosen may hold anything
+        return read_table(path, where, **columns), None
+    return chosen, others if len(others) else None
 
 
 def read_table(path: Path, where: str | None, **columns: str | None) -> Runs:

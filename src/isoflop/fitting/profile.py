@@ -144,6 +144,8 @@ def _walk(
     least = minimise(theta, whole, whole.whole, delta)
     unit = dispersion(whole, least.theta[0], delta)
     floor = float(least.objective[0])
+    if not (np.isfinite(floor) and np.isfinite(unit)):
+        raise DataError("the objective of these runs is no finite number: there is nothing to profile.")
     if unit <= 0 or floor < 1e-18:
         raise DataError("the runs lie on the surface exactly: there is no noise to profile against.")
     last: dict[str, dict[str, FloatArray]] = {}
@@ -192,6 +194,9 @@ def _end(excess: Any, centre: float, sign: float, limit: float, held: Coefficien
         if not held.logarithmic and not held.lower < x < held.upper:
             return None
         if excess(x, side) > limit:
-            return float(brentq(lambda at: excess(at, side) - limit, *sorted((inside, x)), xtol=1e-5))
+            # At the estimate itself nothing is lost, whatever rounding makes of it.
+            return float(
+                brentq(lambda at: (0.0 if at == centre else excess(at, side)) - limit, *sorted((inside, x)), xtol=1e-5)
+            )
         inside, step = x, 2 * step
     return None

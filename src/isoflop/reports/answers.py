@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +15,8 @@ from isoflop.reports.evidence import Evidence
 from isoflop.reports.rounding import count_with_interval
 
 NAMES = {1: "the envelope of training curves", 2: "isoFLOP profiles", 3: "a loss surface"}
+NEAR = 0.5
+"""Decades below the smallest run from which on it is one too."""
 FAR = 2.0
 """Decades beyond the largest run from which on a forecast is a caution in itself."""
 
@@ -31,18 +34,41 @@ def status(evidence: Evidence, lines: tuple[Line, ...]) -> Status:
     """The light of the decision: that of the fit behind it, green only where nothing that matters most is missing."""
     found = evidence.leading.verdict.status
     wanting = any(line.essential and line.state is State.MISSING for line in lines)
-    return "caution" if found == "ok" and (wanting or decades(evidence) > FAR) else found
+    far = decades(evidence) > FAR or below(evidence) > NEAR
+    return "caution" if found == "ok" and (wanting or far) else found
+
+
+def percent(level: float) -> str:
+    """A level as people say it.
+
+    >>> percent(0.9), percent(0.999)
+    ('90%', '99.9%')
+    """
+    return f"{100 * level:.4g}%"
 
 
 def decades(evidence: Evidence) -> float:
     return float(np.log10(evidence.extrapolation))
 
 
+def below(evidence: Evidence) -> float:
+    """Decades from the target up to the smallest run; negative where it lies above that."""
+    return float(np.log10(evidence.fitted.flops.min() / evidence.target))
+
+
+def _place(beyond: float, below: float) -> str:
+    if beyond > 0:
+        return f"{beyond:.1f} decades beyond the largest run"
+    return f"{below:.1f} decades below the smallest run" if below > 0 else "within the runs' compute"
+
+
 def decision_line(evidence: Evidence) -> str:
     """The decision in one line; where there is none, that there is none."""
     row, _ = evidence.seek("decision")
     if row is None:
-        return f"No decision from {len(evidence.fitted)} runs: {evidence.leading.verdict.describe()}"
+        reasons = [note.message for note in evidence.leading.verdict.notes]
+        why = evidence.leading.verdict.describe() if evidence.leading.fitted is None else "there is no plan"
+        return f"No decision from {_count(len(evidence.fitted), 'run')}: {why}" + (f", {reasons[0]}" if reasons else "")
     held = row.intervals
     N = count_with_interval(row.params, held.params if held else None)
     D = count_with_interval(row.tokens, held.tokens if held else None)
@@ -65,8 +91,8 @@ def _what(evidence: Evidence) -> str:
     if row is None:
         return f"These runs do not say: {reason}"
     ratio = f"{row.tokens_per_param:.3g} tokens a parameter"
-    others = [f"{other.law} {other.comparable:.3g}" for other in evidence.plan.rows[1:]]
-    return f"{decision_line(evidence)}; {ratio} (published laws at this budget: {', '.join(others)})."
+    others = [f"{other.law} {other.tokens_per_param:.3g}" for other in evidence.plan.rows[1:]]
+    return f"{decision_line(evidence)}; {ratio} (published laws there, as each counts N: {', '.join(others)})."
 
 
 def _how_sure(evidence: Evidence) -> str:
@@ -79,12 +105,11 @@ def _how_sure(evidence: Evidence) -> str:
     else:
         low, high = row.intervals.params
         wasted = row.intervals.wasted
-        level = f"{evidence.wanted.level:.0%}"
+        level = percent(evidence.wanted.level)
         cost = "" if wasted is None else f"; in {level} of draws this split wastes at most {wasted:.1%} of the compute"
         parts.append(f"Brackets are {level} intervals: N* is known to a ratio of {high / low:.3g}{cost}.")
     far = decades(evidence)
-    where = f"{far:.1f} decades beyond the largest run" if far > 0 else "within the runs' compute"
-    parts.append(f"The budget is {where}.")
+    parts.append(f"The budget is {_place(far, below(evidence))}.")
     found, reason = evidence.seek("backtest")
     if found is None:
         parts.append(f"No backtest: {reason}")
@@ -121,18 +146,26 @@ def _exponent(fit: Fit) -> str:
 
 
 def _excluded(evidence: Evidence) -> str:
-    dropped = evidence.runs.dropped
-    parts = [f"{len(dropped)} rows have no usable loss, each with its reason" if dropped else "No row was left out"]
+    dropped = Counter(run.reason for run in evidence.runs.dropped)
+    parts = [f"{_count(number, 'row')} because {reason}" for reason, number in dropped.most_common(3)]
+    if rest := sum(dropped.values()) - sum(number for _, number in dropped.most_common(3)):
+        parts.append(f"{_count(rest, 'row')} for other reasons")
     if chosen := evidence.provenance.get("rows chosen by"):
-        parts.append(f"rows were chosen by {chosen}")
+        left = "the rows that are not" if evidence.aside is None else f"{_count(len(evidence.aside), 'row')} not"
+        parts.append(f"{left} among {chosen}")
+    parts = parts or ["No row was left out"]
     aside = len(evidence.runs) - len(evidence.fitted)
     if aside:
-        parts.append(f"{aside} runs are shown and not fitted")
+        parts.append(f"{_count(aside, 'run')} shown and not fitted")
     refused = [found for found in evidence.profiles.minima if not found.interior]
     if refused:
         count = f"{len(refused)} of {len(evidence.profiles.minima)} profiles"
         parts.append(f"{count} have no minimum that can be trusted and are left out of approach 2")
     return "; ".join(parts) + "."
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def _wrong(evidence: Evidence, lines: tuple[Line, ...]) -> str:

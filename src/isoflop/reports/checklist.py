@@ -15,6 +15,7 @@ import numpy as np
 
 from isoflop.conventions import FlopsConvention, LossUnit, ParamsConvention
 from isoflop.quantities import format_flops, format_number, format_si
+from isoflop.reports.axes import conventions_sentence
 from isoflop.reports.evidence import Evidence
 from isoflop.runs.columns import is_number
 
@@ -56,6 +57,12 @@ def _missing(says: str) -> _Answer:
     return State.MISSING, says
 
 
+def _span(low: float, high: float, form: str) -> str:
+    """Both ends, or one where they read alike."""
+    ends = dict.fromkeys((f"{low:{form}}", f"{high:{form}}"))
+    return " to ".join(ends)
+
+
 def _either(met: bool, says: str, otherwise: str) -> _Answer:
     return _met(says) if met else _missing(otherwise)
 
@@ -82,7 +89,9 @@ def _conventions(e: Evidence) -> _Answer:
         )
         if value is unknown
     ]
-    return _either(not unstated, held.describe(), f"the table does not say {', '.join(unstated)}: add the column.")
+    return _either(
+        not unstated, conventions_sentence(held), f"the table does not say {', '.join(unstated)}: add the column."
+    )
 
 
 def _repetition(e: Evidence) -> _Answer:
@@ -107,20 +116,22 @@ def _columns(names: tuple[str, ...], what: str) -> Callable[[Evidence], _Answer]
 def _all_runs(e: Evidence) -> _Answer:
     out = len(e.runs.dropped)
     if "state" in e.runs.columns or out:
+        out += 0 if e.aside is None else len(e.aside)
         return _met(f"{len(e.runs)} runs and {out} left out, each with its reason")
     return _missing("the table holds finished runs only: keep those that failed or diverged, with a column state.")
 
 
 def _seeds(e: Evidence) -> _Answer:
-    if e.profiles.noise:
+    if e.profiles.noise and "residuals" not in e.profiles.noise_source:
         return _met(f"noise between seeds {e.profiles.noise:.2g}, from {e.profiles.noise_source}")
     return _missing("no run was repeated with another seed: repeat a few, or give a column loss_noise.")
 
 
 def _design(e: Evidence) -> _Answer:
     C, ratio = e.fitted.flops, e.fitted.tokens / e.fitted.params
+    low, high = (format_number(end, 3) for end in (ratio.min(), ratio.max()))
     says = (
-        f"C over {np.log10(C.max() / C.min()):.1f} decades, D/N {ratio.min():.3g} to {ratio.max():.3g}, "
+        f"C over {np.log10(C.max() / C.min()):.1f} decades, D/N {low} to {high}, "
         f"target {e.extrapolation:.3g} times the largest run"
     )
     one_ray = ratio.max() / ratio.min() < 1.5
@@ -129,7 +140,7 @@ def _design(e: Evidence) -> _Answer:
 
 def _objective(e: Evidence) -> _Answer:
     found = e.leading
-    if found.objective is None:
+    if found.objective is None or found.fitted is None:
         return _missing("no fit came out: see the verdict.")
     said = f"approach {found.approach}, {found.family}: sum of {found.objective.name} over {len(found.runs)} runs"
     return _met(said)
@@ -147,7 +158,8 @@ def _certificate(e: Evidence) -> _Answer:
 def _outliers(e: Evidence) -> _Answer:
     chosen = e.provenance.get("rows chosen by", "")
     if not chosen:
-        return _met("no run that has a loss was left out")
+        left = f"{len(e.runs.dropped)} rows, for what the table itself says of them" if e.runs.dropped else "none"
+        return _met(f"left out: {left}")
     return _missing(
         f"rows were chosen by {chosen}; that this was fixed beforehand no table can show: say so beside it."
     )
@@ -182,7 +194,7 @@ def _held_out(e: Evidence) -> _Answer:
     best, line = splits[-1].baselines.values()
     said = (
         f"split by compute up to {splits[-1].jump:g} times: error {splits[-1].relative_error:.2%} "
-        f"(best so far {best:.2%}, line {line:.2%}), {min(hits):.0%} to {max(hits):.0%} of runs inside their intervals"
+        f"(best so far {best:.2%}, line {line:.2%}), {_span(min(hits), max(hits), '.0%')} of runs inside intervals"
     )
     return _either(min(hits) >= e.wanted.level - 0.2, said, f"{said}: treat the intervals as too narrow.")
 
@@ -213,13 +225,11 @@ def _agreement(e: Evidence) -> _Answer:
         return _missing("only one approach gives an exponent: see the others' verdicts.")
     said = ", ".join(f"a {value:.3f} by approach {number}" for number, value in exponents.items())
     bias = e.approaches.bias
-    said += (
-        ""
-        if bias is None
-        else f"; parabolas are off by {np.expm1(bias.shift).min():+.1%} to {np.expm1(bias.shift).max():+.1%}"
-    )
+    if bias is not None:
+        off = np.expm1(bias.shift)
+        said += f"; parabolas are off by {_span(float(off.min()), float(off.max()), '+.1%')}"
     spread = max(exponents.values()) - min(exponents.values())
-    return _either(spread <= 0.05, said, f"{said}: they differ by {spread:.2f}; find out why before quoting one.")
+    return _either(spread <= 0.05, said, f"{said}: they differ by {spread:.3f}; find out why before quoting one.")
 
 
 def _downstream(e: Evidence) -> _Answer:

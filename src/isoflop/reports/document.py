@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from isoflop.quantities import format_estimate, format_flops, format_interval, format_value
-from isoflop.reports.answers import answers, decision_line, status
+from isoflop.reports.answers import answers, decision_line, percent, status
 from isoflop.reports.axes import conventions_sentence
 from isoflop.reports.checklist import checklist
 from isoflop.reports.evidence import Evidence
@@ -49,9 +49,10 @@ def as_markdown(evidence: Evidence) -> str:
     """Verdict, the five answers, tables and the checklist; names out of the data cannot break a table or act."""
     lines = checklist(evidence)
     fit = evidence.leading
+    how = f"{status(evidence, lines)}, {percent(evidence.wanted.level)} intervals"
     parts = [
         f"## {_plain(evidence.title)}",
-        f"**{_plain(decision_line(evidence))}** ({status(evidence, lines)}, {evidence.wanted.level:.0%} intervals)",
+        f"**{_plain(decision_line(evidence))}** ({how})",
         "\n".join(f"- **{one.asks}** {_plain(one.says)}" for one in answers(evidence, lines)),
     ]
     if evidence.profiles.minima:
@@ -118,4 +119,5 @@ def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 def _plain(text: str) -> str:
     """A line of text that Markdown shows as it is written."""
     escaped = "".join(f"\\{letter}" if letter in "\\`*_[]<>|~#@" else letter for letter in " ".join(text.split()))
-    return escaped.replace("\\@", "@\u200b")  # nobody is called by the name of a run
+    # Nobody is called, and nothing linked, by the name of a run.
+    return escaped.replace("\\@", "@\u200b").replace("://", ":\u200b//")

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from isoflop.errors import DataError
+from isoflop.fitting import Fit
 from isoflop.reports import figures
 from isoflop.reports.evidence import Evidence
 from isoflop.reports.figures import Figure
@@ -27,6 +28,11 @@ def _isoflop(evidence: Evidence) -> Figure:
     if not found.minima:
         raise DataError("there is no profile: " + "; ".join(note.message for note in found.verdict.notes))
     return figures.isoflop_figure(found, evidence.forecast, evidence.outcome)
+
+
+def _with_minima(evidence: Evidence) -> Fit:
+    """The fit that leads, with the minima of the profiles to hold it against."""
+    return replace(evidence.leading, minima=evidence.profiles.minima)
 
 
 def _interval(evidence: Evidence) -> tuple[float, float] | None:
@@ -65,7 +71,7 @@ DRAWINGS: Mapping[str, Drawing] = {
     "contours": Drawing(
         "Contours of the loss",
         "L(N, D) with the runs, the frontier and the budget",
-        lambda e: figures.contours_figure(e.surface, target=e.target),
+        lambda e: figures.contours_figure(e.surface, e.aside, e.target),
     ),
     "residuals-params": Drawing(
         "Residuals against N", "what the surface leaves", lambda e: figures.residuals_figure(e.surface, "params")
@@ -82,12 +88,12 @@ DRAWINGS: Mapping[str, Drawing] = {
     "optimal-params": Drawing(
         "Compute-optimal parameters",
         "N* against C with its band, and published laws behind",
-        lambda e: figures.optimum_figure(e.leading, "params", e.forecast, e.published, e.target),
+        lambda e: figures.optimum_figure(_with_minima(e), "params", e.forecast, e.published, e.target),
     ),
     "optimal-tokens": Drawing(
         "Compute-optimal tokens",
         "D* against C with its band, and published laws behind",
-        lambda e: figures.optimum_figure(e.leading, "tokens", e.forecast, e.published, e.target),
+        lambda e: figures.optimum_figure(_with_minima(e), "tokens", e.forecast, e.published, e.target),
     ),
     "envelope": Drawing(
         "Loss against compute",

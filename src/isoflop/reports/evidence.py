@@ -36,8 +36,9 @@ from isoflop.quantities import format_flops
 from isoflop.runs import Runs, with_convention
 
 LARGE = 2000
-"""From here on the bootstrap has FEW_DRAWS, and what fits again and again does so on SAMPLE runs."""
-FEW_DRAWS, SAMPLE = 200, 300
+"""Of more runs than these the bootstrap has FEW_DRAWS, and what fits again and again does so on SAMPLE of them."""
+FEW_DRAWS = 200
+SAMPLE = 300
 BEYOND = 10.0
 """How many times the largest run's compute is asked about where no target is named."""
 PUBLISHED = ("kaplan2020", "hoffmann2022", "besiroglu2024")
@@ -63,7 +64,8 @@ class Wanted:
 class Evidence:
     """Runs and what can be said of them.
 
-    ``runs`` are all runs, ``fitted`` those that are fitted (a run that tests a forecast is not). ``provenance`` maps
+    ``runs`` are all runs, ``fitted`` those that are fitted (a run that tests a forecast is not), ``aside`` those that
+    somebody chose to leave out. ``provenance`` maps
     what to its value. ``known`` are parts that somebody has computed already, by name. A part that these runs cannot
     carry raises DataError, with the reason; a fit is there always, and may be refused.
 
@@ -81,6 +83,7 @@ class Evidence:
     wanted: Wanted = Wanted()
     forecast: Forecast | None = None
     outcome: Outcome | None = None
+    aside: Runs | None = None
     provenance: Mapping[str, str] = field(default_factory=dict)
     known: Mapping[str, Any] = field(default_factory=dict)
 
@@ -165,7 +168,7 @@ class Evidence:
     @property
     def target(self) -> float:
         """The budget of the decision, in FLOPs."""
-        return self.wanted.target or BEYOND * float(self.fitted.flops.max())
+        return BEYOND * float(self.fitted.flops.max()) if self.wanted.target is None else self.wanted.target
 
     @cached_property
     def plan(self) -> Plan:
@@ -242,7 +245,12 @@ class Evidence:
 
 
 def gather(
-    runs: Runs, wanted: Wanted = Wanted(), *, title: str = "", provenance: Mapping[str, str] | None = None
+    runs: Runs,
+    wanted: Wanted = Wanted(),
+    *,
+    title: str = "",
+    provenance: Mapping[str, str] | None = None,
+    aside: Runs | None = None,
 ) -> Evidence:
-    """The evidence of a table of runs, all of which are fitted."""
-    return Evidence(title or runs.source, runs, runs, wanted, provenance=provenance or {})
+    """The evidence of a table of runs, all of which are fitted, and of those that were left ``aside``."""
+    return Evidence(title or runs.source, runs, runs, wanted, aside=aside, provenance=provenance or {})

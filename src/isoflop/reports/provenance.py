@@ -7,6 +7,7 @@ import shlex
 import sys
 from importlib.metadata import version
 
+from isoflop.quantities import format_flops
 from isoflop.reports.axes import FLOPS_MEANING
 from isoflop.reports.evidence import Wanted
 from isoflop.runs import Runs
@@ -22,7 +23,14 @@ def provenance(runs: Runs, wanted: Wanted, where: str | None = None) -> dict[str
         "runs digest (SHA-256 as CSV)": runs.digest(),
         "FLOPs": FLOPS_MEANING[runs.conventions.flops],
         "family of the surface": family,
-        "seed, level": f"{wanted.seed}, {wanted.level:g}",
+        "target, draws, level, seed": ", ".join(
+            (
+                "10 times the largest run" if wanted.target is None else format_flops(wanted.target),
+                "as usual" if wanted.draws is None else f"{wanted.draws}",
+                f"{wanted.level:g}",
+                f"{wanted.seed}",
+            )
+        ),
         "isoflop": version("isoflop"),
         "Python, NumPy, SciPy": ", ".join((platform.python_version(), version("numpy"), version("scipy"))),
     }

@@ -226,12 +226,17 @@ def backtest_table(found: Backtest) -> str:
     return table(caption, header, rows)
 
 
-def dropped_table(runs: Runs) -> str:
-    """The rows of the source that are not in the table, and why; empty when there are none."""
-    if not runs.dropped:
+def dropped_table(runs: Runs, aside: Runs | None = None, chosen: str = "") -> str:
+    """The rows of the source that are not fitted, and why; empty when there are none."""
+    rows = [(run.run_id or f"row {run.row}", run.reason) for run in runs.dropped]
+    if aside is not None:
+        why = f"not among {chosen}" if chosen else "not chosen"
+        names, losses = run_names(aside), loss_column(aside.loss.tolist())
+        rows += [(name, f"{why}; its loss is {loss}") for name, loss in zip(names, losses, strict=True)]
+    if not rows:
         return ""
-    rows = [(run.run_id or "–", str(run.row), run.reason) for run in runs.dropped]
-    return table("Rows left out", ("run", "row", "why"), rows, texts=3)
+    some = f"{len(rows):,} left out" if len(rows) <= STATIC else f"{len(rows):,} left out, the first {STATIC} of them"
+    return table(some, ("run", "why"), rows[:STATIC], texts=2)
 
 
 def provenance_table(provenance: Mapping[str, str]) -> str:

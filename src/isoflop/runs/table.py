@@ -105,6 +105,11 @@ class Runs(Displayed):
         """The runs for which an expression holds, as in ``"flops < 1e21 and family == 'chinchilla'"``."""
         return self.take(select(expression, self._everything()))
 
+    def parted(self, expression: str) -> tuple[Runs, Runs]:
+        """The runs for which an expression holds, and the others."""
+        held = np.asarray(select(expression, self._everything()), dtype=bool)
+        return self.take(held), self.take(~held)
+
     def take(self, rows: ArrayLike) -> Runs:
         """The runs that a mask or an array of indices picks."""
         picked = np.asarray(rows) if np.size(rows) else np.array([], dtype=np.intp)  # NumPy reads [] as floats

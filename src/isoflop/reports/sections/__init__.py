@@ -35,5 +35,9 @@ def sections(evidence: Evidence, lines: tuple[Line, ...]) -> list[Section]:
 
 def _runs(evidence: Evidence) -> Section:
     runs = evidence.runs
-    body = quiet(conventions_sentence(runs.conventions)) + tables.runs_table(runs) + tables.dropped_table(runs)
+    body = (
+        quiet(conventions_sentence(runs.conventions))
+        + tables.runs_table(runs)
+        + tables.dropped_table(runs, evidence.aside, evidence.provenance.get("rows chosen by", ""))
+    )
     return Section("runs", "Runs", body)

@@ -7,6 +7,7 @@ from html import escape
 from isoflop.fitting import Fit
 from isoflop.reports import prose, tables
 from isoflop.reports.evidence import Evidence
+from isoflop.reports.figures.frontier import comparable
 from isoflop.reports.sections._section import Room, Section, absent, quiet, shown
 from isoflop.reports.typeset import typeset
 
@@ -48,26 +49,35 @@ def frontier(evidence: Evidence) -> Section:
     star = " The open star is the forecast." if evidence.forecast else ""
     caption = (
         f"The line is {_named(fit)} ({exponents}), the band its {fit.level:.0%} interval; diamonds are the minima of "
-        "the profiles. Dashed on grey: past the largest budget, where nothing was observed. Thin lines are published "
-        f"laws, for context: they were fitted to other networks on other text.{star}"
+        "the profiles. Dashed on grey: past the largest budget, where nothing was observed. "
+        f"{_published(evidence)}{star}"
     )
     rooms = (
         Room("optimal-params", f"N* against compute. {exponents}.", kind="small"),
         Room("optimal-tokens", f"D* against compute. {exponents}.", kind="small"),
     )
     body, drawn = shown(evidence, rooms)
-    body += quiet(caption) + tables.plan_table(evidence.plan)
+    plan, reason = evidence.seek("plan")
+    body += quiet(caption) + (absent(reason) if plan is None else tables.plan_table(plan))
     strip = Room("approaches", "The exponent a by each approach, with intervals.", APPROACHES, "strip")
     more, also = shown(evidence, (strip,))
     return Section("frontier", "The compute-optimal frontier", body + more, {**drawn, **also})
+
+
+def _published(evidence: Evidence) -> str:
+    """Which laws stand behind, and which cannot: what N counts has to be the same."""
+    drawn = [law.id for law in evidence.published if comparable(evidence.leading, law, "params")]
+    apart = [law.id for law in evidence.published if law.id not in drawn]
+    said = f"Thin lines are {', '.join(drawn)}, fitted to other networks on other text." if drawn else ""
+    return f"{said} {', '.join(apart)} count N otherwise and stand in the table alone.".strip() if apart else said
 
 
 def envelope(evidence: Evidence) -> Section:
     fit = evidence.envelope
     told = "" if fit.fitted is not None else f" No law was drawn from it: {_why_not(fit)}"
     caption = (
-        "Every run, coloured by N; the lower envelope is the best loss that any run reached with so much compute."
-        + told
+        "Every run, coloured by N; thin lines join runs of one size. The steps are the lower envelope, the best loss "
+        "that any run reached with so much compute, the dark line the law's frontier." + told
     )
     label = "Loss against training compute, with its envelope."
     body, drawn = shown(evidence, (Room("envelope", label, caption, drawn_still=not evidence.profiles.minima),))

@@ -18,7 +18,8 @@ def extrapolation(evidence: Evidence) -> Section:
     caption = (
         "The law's loss on the frontier up to the target, with the band of its draws; on grey, past the largest run. "
         "The bar at the target holds the error of the form too, where backtests have taught it. A diamond with its bar "
-        "is a backtest: predicted from the runs up to there, of the run at the circle; filled where its interval held."
+        "is a backtest: predicted from the runs up to there, of the run at the circle; filled where its interval held. "
+        "In the table, best so far guesses the lowest loss below the split, and line a straight line in ln L and ln C."
     )
     body, drawn = shown(evidence, (Room("fan", "Loss on the frontier against compute, to the target.", caption),))
     found, reason = evidence.seek("backtest")

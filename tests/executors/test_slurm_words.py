@@ -89,11 +89,23 @@ def test_a_limit_is_read_as_sbatch_reads_it(time: str, seconds: float | None) ->
     [
         (SlurmSettings(time="2"), r"a job of 120 s would be warned 120 s before its end, at once"),
         (SlurmSettings(time="two hours"), r"\[slurm\] time is 'two hours'; write it as sbatch does"),
+        (SlurmSettings(extra=("--array=0-100",)), r"its own --array; set runs_per_task and tasks_at_once instead"),
+        (SlurmSettings(extra=("-a 0-100",)), r"its own --array"),
+        (SlurmSettings(extra=("--arr=0-100",)), r"its own --array"),
+        (SlurmSettings(extra=("--job-name=x",)), r"its own --job-name; leave it out"),
+        (SlurmSettings(extra=("#SBATCH --time 5",)), r"its own --time; set time instead"),
+        (SlurmSettings(extra=("module load cuda",)), r"extra has 'module load cuda', which is no option of sbatch"),
     ],
 )
-def test_a_warning_that_comes_before_the_job_is_refused(
+def test_what_sbatch_would_take_otherwise_than_it_is_meant_is_refused(
     settings: SlurmSettings, said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("isoflop.executors.slurm.shutil.which", lambda name: f"/usr/bin/{name}")
     with pytest.raises(UsageError, match=said):
         Slurm(settings)
+
+
+def test_other_options_of_sbatch_may_be_added(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("isoflop.executors.slurm.shutil.which", lambda name: f"/usr/bin/{name}")
+    extra = ("--constraint=a100", "--gres=gpu:a100:1", "--nodelist=n1", "--mem-per-cpu=2G", "-x n2", "--exclusive")
+    Slurm(SlurmSettings(extra=extra))

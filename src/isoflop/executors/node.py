@@ -7,7 +7,7 @@ after SIGUSR1 the engine is asked to start the task again, and so it is when a j
 
 Such a job has this program on each, with the node's rank, 0 unless given; HOST is how the others reach node 0.
 
-Exit codes: 0 all jobs are done · 75 stopped, to be started again · 1 a job failed · 2 the batch is not there.
+Exit codes: 0 all jobs are done · 75 stopped, to be started again · 1 a job failed · 2 no such batch or task.
 """
 
 from __future__ import annotations
@@ -145,6 +145,9 @@ def main(words: list[str]) -> int:
     batch = Batch(folder.absolute())
     if not (folder / BATCH).exists():
         print(f"isoflop: {folder} was given up or moved; nothing is begun.", file=sys.stderr)
+        return 2
+    if not 0 <= task < len(batch.tasks):
+        print(f"isoflop: {folder} has tasks 0 to {len(batch.tasks) - 1} and none of number {task}.", file=sys.stderr)
         return 2
     if rank:
         follower = Follower(batch, rank)

@@ -36,6 +36,19 @@ _CAUSES = {
     "DEADLINE": (Cause.TIME_LIMIT, "ended at the deadline"),
 }
 _NEVER = "DependencyNeverSatisfied"
+# Of sbatch's options, those that are written or relied on here, and how they are set.
+_SET_HERE = {
+    **{"array": "runs_per_task and tasks_at_once", "nodes": "nodes under [executor]", "export": "environment"},
+    **{"ntasks": "processes under [executor]", "ntasks-per-node": "processes under [executor]"},
+    **{"partition": "partition", "account": "account", "qos": "qos", "time": "time", "cpus-per-task": "cpus"},
+    **{"signal": "warn_seconds", "requeue": "requeue", "no-requeue": "requeue"},
+    **dict.fromkeys(("job-name", "chdir", "output", "open-mode", "dependency", "clusters", "wrap", "wait"), ""),
+}
+_SHORT = {
+    **{"a": "array", "N": "nodes", "n": "ntasks", "p": "partition", "A": "account", "q": "qos", "t": "time"},
+    **{"c": "cpus-per-task", "J": "job-name", "D": "chdir", "o": "output", "d": "dependency", "M": "clusters"},
+    **{"W": "wait"},
+}
 
 
 @dataclass(frozen=True)
@@ -79,6 +92,20 @@ def seconds_of(time: str) -> float | None:
     return 3600.0 * first + 60.0 * second + third if parts[2] is not None else 60.0 * first + second
 
 
+def _check_extra(lines: Sequence[str]) -> None:
+    """UsageError for an option of ``extra`` that would undo what is written here."""
+    for line in lines:
+        name = re.split(r"[=\s]", line.strip().removeprefix("#SBATCH").strip(), maxsplit=1)[0]
+        if not re.match(r"-\w|--\w", name):
+            raise UsageError(f"[slurm] extra has {line!r}, which is no option of sbatch; write one as --name=value.")
+        long = name[2:] if name.startswith("--") else _SHORT.get(name[1], "")
+        # sbatch takes the beginning of a name for the whole.
+        known = next((own for own in _SET_HERE if own == long or (len(long) > 2 and own.startswith(long))), None)
+        if known is not None:
+            instead = f"set {_SET_HERE[known]} instead" if _SET_HERE[known] else "leave it out"
+            raise UsageError(f"[slurm] extra has {line!r}, and isoflop gives sbatch its own --{known}; {instead}.")
+
+
 class Slurm:
     """The Slurm whose commands are on the PATH, as an ``Engine``. UsageError where there is none."""
 
@@ -96,6 +123,7 @@ class Slurm:
                 f"[slurm] a job of {limit:.0f} s would be warned {settings.warn_seconds} s before its end, at once, "
                 "and be requeued for ever; give it more time, or fewer warn_seconds."
             )
+        _check_extra(settings.extra)
         self._settings = settings
         self.requeue = ("scontrol", "requeue", "${SLURM_ARRAY_JOB_ID}_${SLURM_ARRAY_TASK_ID}")
 

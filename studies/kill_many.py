@@ -181,7 +181,7 @@ def children(pid: int) -> list[int]:
 def left(study: Path) -> int:
     """Runs with neither result nor failure, and those that were killed."""
     folders = [spec.parent for spec in study.glob("runs/*/spec.json")]
-    ended = [folder for folder in folders if (folder / "result.json").exists()]
+    ended = [folder for folder in folders if (folder / "published.json").exists()]
     failed = [folder / "failure.json" for folder in folders if (folder / "failure.json").exists()]
     settled = [path for path in failed if json.loads(path.read_text())["state"] != "killed"]
     return len(folders) - len(ended) - len(settled)
@@ -190,9 +190,8 @@ def left(study: Path) -> int:
 def traces(study: Path) -> dict[str, tuple[int, int]]:
     """Of each run whose result is complete: when it was written, and how many attempts there were."""
     found = {}
-    for path in study.glob("runs/*/result.json"):
-        if "schema" in json.loads(path.read_text()):
-            found[path.parent.name] = (path.stat().st_mtime_ns, len(list((path.parent / "attempts").iterdir())))
+    for path in study.glob("runs/*/published.json"):
+        found[path.parent.name] = (path.stat().st_mtime_ns, len(list((path.parent / "attempts").iterdir())))
     return found
 
 
@@ -225,7 +224,7 @@ def doubles(study: Path) -> list[str]:
             said.append(f"{folder.name} went {' '.join(words)}")
         if "shared" in words:
             said.append(f"{folder.name} had two jobs at a time")
-        result = folder / "result.json"
+        result = folder / "published.json"
         if result.exists() and json.loads(result.read_text())["attempt"] != len(list((folder / "attempts").iterdir())):
             said.append(f"{folder.name} was attempted again after its result")
     return said

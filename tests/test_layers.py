@@ -48,7 +48,7 @@ LAZY |= {"training/data/_sources", "training/data/_units"}
 # A trainer fixes the number of threads before PyTorch is imported.
 LAZY |= {"training/__main__"}
 # Ray is an extra, and takes half a second.
-LAZY |= {"executors/ray"}
+LAZY |= {"executors/ray", "executors/_gang"}
 # And what starts ranks takes signals before that, for it takes seconds.
 LAZY |= {"training/launch"}
 

@@ -43,11 +43,20 @@ def read_object(path: Path, remedy: str) -> dict[str, Any]:
     """The JSON object in ``path``. UsageError with the remedy where it holds something else, or half of one;
     FileNotFoundError where there is no such file."""
     try:
-        table = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError):  # not JSON, not UTF-8, nested too deep
-        raise UsageError(f"{path} is not whole: it holds no JSON that can be read; {remedy}.") from None
+        text = path.read_text(encoding="utf-8")
+    except ValueError:  # not UTF-8, and so not JSON
+        text = ""
+    return object_in(text, path, remedy)
+
+
+def object_in(text: str, source: Path | str, remedy: str) -> dict[str, Any]:
+    """The JSON object that a text is; UsageError with its source and the remedy where it is something else."""
+    try:
+        table = json.loads(text)
+    except (ValueError, RecursionError):  # not JSON, nested too deep
+        raise UsageError(f"{source} is not whole: it holds no JSON that can be read; {remedy}.") from None
     if not isinstance(table, dict):
-        raise UsageError(f"{path} holds no JSON object; {remedy}.")
+        raise UsageError(f"{source} holds no JSON object; {remedy}.")
     return table
 
 

@@ -15,9 +15,9 @@ from types import ModuleType
 import pytest
 
 
-def _neighbour(name: str) -> ModuleType:
-    """A module beside this file: tests are no package."""
-    spec = spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
+def _neighbour(name: str, folder: Path = Path(__file__).parent) -> ModuleType:
+    """A module beside this file, or in another folder of tests: they are no package."""
+    spec = spec_from_file_location(name, folder / f"{name}.py")
     module = sys.modules[name] = module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
@@ -83,6 +83,12 @@ def ray_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[object]:
 @pytest.fixture(scope="session")
 def studies() -> ModuleType:
     return _neighbour("studies")
+
+
+@pytest.fixture(scope="session")
+def templates() -> ModuleType:
+    """The tests of the templates for others' trainers, for what these trainers print."""
+    return _neighbour("test_trainer_templates", Path(__file__).parents[1] / "study")
 
 
 @pytest.fixture(scope="session")

@@ -39,7 +39,7 @@ eval_windows = 32
 source = "../text"
 [[runs]]
 width = 8
-budget = 1.2e10
+budget = 8e9
 learning_rate_times = 0.1
 """
 """One run of some hundred steps, with a learning rate at which it does not amplify rounding."""
@@ -53,15 +53,15 @@ from isoflop.training.__main__ import main
 loop.SECONDS_BETWEEN_CHECKPOINTS = 0.2
 advance = Run.advance
 first = sys.argv[sys.argv.index("--attempt") + 1] == "1"
-crawl = Path(sys.argv[1]).parent.parent / "crawl"
+crawl = [folder / "crawl" for folder in (Path(sys.argv[1]), Path(sys.argv[1]).parent.parent)]
 def slowly(run):
-    time.sleep(0.2 if first and crawl.exists() else {seconds})
+    time.sleep(0.5 if first and any(map(Path.exists, crawl)) else {seconds})
     return advance(run)
 Run.advance = slowly
 sys.exit(main())
 """
-"""isoflop's own trainer, slowed down so that there is time to disturb it: the same bits come out. While the study holds
-a file ``crawl``, first attempts go slower still."""
+"""isoflop's own trainer, slowed down so that there is time to disturb it: the same bits come out. While the run or
+the study holds a file ``crawl``, first attempts go slower still."""
 
 CLIENT = """
 import sys

@@ -25,7 +25,9 @@ from isoflop.cli.main import run
 from isoflop.errors import UsageError
 from isoflop.executors import (
     ATTEMPT,
+    NODE_RANK,
     PYTHON,
+    RENDEZVOUS,
     EngineExecutor,
     Job,
     KubernetesSettings,
@@ -243,6 +245,12 @@ def test_a_task_of_skypilot_is_one_by_its_schema(asked: dict[str, Any], tmp_path
     assert ("setup" in task, "resources" in task) == (bool(asked), bool(asked))
 
 
+def test_a_little_memory_is_not_none(tmp_path: Path) -> None:
+    job = written(tmp_path, kubernetes(tmp_path, memory_gib=0.0001), python_job(tmp_path, "a", "pass"))
+    (container,) = job["spec"]["template"]["spec"]["containers"]
+    assert container["resources"]["limits"]["memory"] == "1Mi"
+
+
 def test_the_schemas_refuse_what_they_should(tmp_path: Path) -> None:
     job = written(tmp_path, kubernetes(tmp_path), python_job(tmp_path, "a", "pass"))
     job["spec"]["template"]["spec"]["restartPolicy"] = "Always"
@@ -305,6 +313,28 @@ def test_the_loop_of_skypilot_launches_each_task_once(tmp_path: Path) -> None:
     assert (tmp_path / "sky.log").read_text().splitlines() == [
         f"jobs launch --yes --detach-run --name {name}-{task} --env TASK={task} {manifest}" for task in range(3)
     ]
+
+
+def test_a_task_of_skypilot_on_two_nodes_starts_the_job_on_both(tmp_path: Path) -> None:
+    """Its shell, played on each with SkyPilot's own variables."""
+    code = (
+        "import sys, time; from pathlib import Path; rank = int(sys.argv[1]); print(*sys.argv[1:], flush=True)\n"
+        "while rank == 0 and not Path('stdout-1.log').exists(): time.sleep(0.05)"
+    )
+    job = Job("a", 1, (sys.executable, "-c", code, NODE_RANK, RENDEZVOUS), tmp_path, nodes=2)
+    task = written(tmp_path, replace(skypilot(tmp_path), python=sys.executable), job)
+    jsonschema.validate(task, SKYPILOT_TASK)
+    assert task["num_nodes"] == 2
+    address = {"TASK": "0", "SKYPILOT_NODE_IPS": "10.0.0.7\n10.0.0.8", "SKYPILOT_NUM_NODES": "2"}
+    nodes = [
+        subprocess.Popen(["bash", "-c", task["run"]], env={**os.environ, **address, "SKYPILOT_NODE_RANK": rank})
+        for rank in "10"
+    ]
+    assert [node.wait(60) for node in nodes] == [0, 0]
+    said = [(tmp_path / name).read_text().split() for name in ("stdout.log", "stdout-1.log")]
+    assert [rank for rank, _ in said] == ["0", "1"]
+    assert said[0][1] == said[1][1]
+    assert said[0][1].startswith("10.0.0.7:")
 
 
 def test_a_commands_python_is_that_of_the_pod(cluster: Cluster, tmp_path: Path) -> None:
@@ -407,6 +437,22 @@ def test_a_study_is_written_launched_and_watched(study: Path, capsys: pytest.Cap
     assert len(list(study.glob("kubernetes/*/kubernetes.yaml"))) == 1
 
 
+def test_a_result_is_what_its_attempt_left_whatever_an_orphan_writes(
+    study: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Between the end of the newest attempt and the next look of a client."""
+    assert run(["sweep", "run", "study", "--detach"]) == 0
+    launch(capsys.readouterr().err)
+    written = {path: json.loads(path.read_text()) for path in study.glob("runs/*/result.json")}
+    assert len(written) == 5
+    for path in written:
+        path.write_text('{"loss": 99}')
+    assert run(["sweep", "run", "study"]) == 4  # one run of the example fails
+    for path, result in written.items():
+        assert json.loads((path.parent / "published.json").read_text())["loss"] == result["loss"]
+        assert json.loads(path.read_text()) == {"loss": 99}
+
+
 def test_a_lost_pod_is_under_way_until_it_is_cancelled(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A node that is gone with its pod leaves a start without an end. Should the pod live after all, its attempt is
     not the newest any more."""
@@ -427,10 +473,11 @@ def test_a_lost_pod_is_under_way_until_it_is_cancelled(study: Path, capsys: pyte
     assert "own: 6 runs: 5 done, 1 out of memory" in capsys.readouterr().out
     attempts = sorted(path.name for path in (study / "runs" / lost / "attempts").iterdir())
     assert attempts == ["0001.json", "0002.json"]
-    results = {path: path.read_bytes() for path in study.glob("runs/*/result.json")}
+    results = {path: path.read_bytes() for path in study.glob("runs/*/published.json")}
     for words, variables in pods(batch.parent / "kubernetes.yaml"):  # the first manifest, launched late
         subprocess.run(words, env={**os.environ, **variables}, check=False)
-    assert {path: path.read_bytes() for path in study.glob("runs/*/result.json")} == results
+    assert {path: path.read_bytes() for path in study.glob("runs/*/published.json")} == results
+    assert len(results) == 5
 
 
 def test_who_watches_a_lost_pod_is_free_once_it_is_cancelled(tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -45,6 +47,34 @@ def test_what_sbatch_refuses_is_one_sentence_and_leaves_nothing_to_wait_for(tmp_
         executor.status(job)
     with slurm_executor(tmp_path / "slurm", SlurmSettings(), OFTEN) as another:
         assert another.earlier("a") is None
+
+
+def waiting(number: int) -> set[str]:
+    line = ["squeue", "--noheader", "--array", "--format=%K", f"--jobs={number}"]
+    return set(subprocess.run(line, capture_output=True, text=True, check=False).stdout.split())
+
+
+@pytest.mark.usefixtures("slurm_cluster")
+def test_what_is_cancelled_is_ended_and_nothing_else_is(tmp_path: Path) -> None:
+    """Of an array that waits, and of a foreign one that has its number since a controller lost its memory."""
+    jobs = [python_job(tmp_path, name, "pass") for name in "abcd"]
+    with slurm_executor(tmp_path / "slurm", SlurmSettings(extra=("--hold",)), OFTEN) as executor:
+        for job in jobs:
+            executor.submit(job)
+        executor.status(jobs[0])
+        (submitted,) = (tmp_path / "slurm").glob("*/submitted.json")
+        ours = json.loads(submitted.read_text())["job_id"]
+        for job in jobs[1:3]:
+            executor.cancel(job)
+        executor.status(jobs[0])
+        assert waiting(ours) == {"0", "3"}
+        foreign = ["sbatch", "--parsable", "--hold", "--array=0-3", "--output=/dev/null", "--wrap=true"]
+        theirs = int(subprocess.run(foreign, capture_output=True, text=True, check=True).stdout)
+        submitted.write_text(json.dumps({"job_id": theirs}))
+        executor.cancel(jobs[0])
+        executor.status(jobs[3])
+        assert waiting(theirs) == {"0", "1", "2", "3"}
+    subprocess.run(["scancel", str(ours), str(theirs)], check=True)
 
 
 def test_no_slurm_here_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

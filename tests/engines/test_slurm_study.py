@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -46,13 +47,12 @@ def test_twelve_runs_through_a_killed_client_a_scancel_and_a_crashed_node(
     lost = studies.wait_for(
         lambda: [row for row in running(slurm_cluster) if row[1] == "n2" and begun(study, row[0]) < 0.4]
     )
+    for task, _ in lost:  # what goes on there without its node shall still be at it when it is begun again
+        (run_of(study, task) / "crawl").touch()
     slurm_cluster.kill_node("n2")
+    (study / "crawl").unlink()
     slurm_cluster.revive("n2")
-    while second.poll() is None:
-        time.sleep(0.5)
-        if list(study.glob("slurm/*/marks/*.2.started")):
-            (study / "crawl").unlink(missing_ok=True)
-    _, stderr = second.communicate()
+    _, stderr = second.communicate(timeout=240)
     assert second.returncode == 4, stderr
     assert "1 of 12 runs have no result" in stderr
     assert "Slurm: cancelled" in stderr
@@ -65,10 +65,16 @@ def test_twelve_runs_through_a_killed_client_a_scancel_and_a_crashed_node(
     assert sum("restart_of" not in row for rows in made.values() for row in rows) == 13  # twelve, and one once more
 
 
+def run_of(study: Path, task: str) -> Path:
+    """The folder of an array task's run."""
+    (batch,) = study.glob("slurm/*/batch.json")
+    id: str = json.loads(batch.read_text())["jobs"][int(task.partition("_")[2])]["id"]
+    return study / "runs" / id
+
+
 def begun(study: Path, task: str) -> float:
     """The share of its steps that the run of an array task has made, once it has made any."""
-    (batch,) = study.glob("slurm/*/batch.json")
-    run = study / "runs" / json.loads(batch.read_text())["jobs"][int(task.partition("_")[2])]["id"]
+    run = run_of(study, task)
     lines = (run / "metrics.jsonl").read_text().splitlines() if (run / "metrics.jsonl").exists() else []
     return json.loads(lines[-1])["step"] / json.loads((run / "spec.json").read_text())["steps"] if lines else 1.0
 
@@ -134,3 +140,27 @@ def test_a_run_over_two_nodes_that_loses_one_ends_with_the_losses_of_one_process
     studies.assert_same_losses(alone, spread)
     (made,) = studies.attempts(spread).values()
     assert [row.get("restart_of") for row in made][:2] == [None, 1]
+
+
+@pytest.mark.usefixtures("slurm_cluster")
+@pytest.mark.parametrize(("trainer", "loss"), [("torchtitan", 3.9518), ("nanochat", 0.871234)])
+def test_templates_for_trainers_of_others_come_through_slurm(
+    studies: ModuleType, templates: ModuleType, tmp_path: Path, trainer: str, loss: float
+) -> None:
+    """By a torchrun that stands in for them, on the node: it prints what they print, and knows the last step."""
+    study = tmp_path / "study"
+    shutil.copytree(templates.TRAINERS / trainer, study)
+    torchrun = tmp_path / "bin" / "torchrun"
+    torchrun.parent.mkdir()
+    (tmp_path / "said").write_text({"torchtitan": templates.TITAN, "nanochat": templates.NANOCHAT}[trainer])
+    step = "s/.*--training.steps \\([0-9]*\\).*/\\1/"
+    torchrun.write_text(f"#!/bin/sh\nsed \"s/step: 40/step: $(echo $* | sed '{step}')/\" {tmp_path}/said\n")
+    torchrun.chmod(0o755)
+    text = (study / "study.toml").read_text().replace("/path/to/nanochat", str(tmp_path))
+    setup = f"setup = ['export PATH={torchrun.parent}:$PATH']\n"
+    (study / "study.toml").write_text(text + SLURM + setup)
+    studies.isoflop("sweep", "init", study)
+    name = min(path.name for path in study.glob("runs/*"))
+    studies.isoflop("sweep", "run", study, "--only", name)
+    assert "14 pending, 1 done" in studies.isoflop("sweep", "status", study)[0]
+    assert json.loads((study / "runs" / name / "result.json").read_text())["loss"] == loss

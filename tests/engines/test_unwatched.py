@@ -205,12 +205,3 @@ def test_workers_are_refused_where_an_engine_has_the_say(tmp_path: Path, capsys:
         assert instead in capsys.readouterr().err
     assert read_plan(study / "study.toml").executor.kind == "kubernetes"
     assert not list(study.glob("kubernetes/*"))
-
-
-def test_a_task_that_there_is_not_is_one_sentence(tmp_path: Path) -> None:
-    """As an array of somebody's own making has them."""
-    batch = detach(make(tmp_path, INSTANT))
-    words = [sys.executable, "-m", "isoflop.executors.node", str(batch), "3"]
-    ended = subprocess.run(words, capture_output=True, text=True, check=False)
-    assert ended.returncode == 2
-    assert ended.stderr == f"isoflop: {batch} has tasks 0 to 2 and none of number 3.\n"

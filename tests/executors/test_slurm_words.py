@@ -5,13 +5,16 @@ Rows as those versions print them; what a real Slurm does is in tests/engines.
 
 from __future__ import annotations
 
+import math
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from isoflop.errors import UsageError
-from isoflop.executors import Cause, JobReport, Phase, SlurmSettings, Status
-from isoflop.executors.slurm import Slurm, _tasks, _word, seconds_of
+from isoflop.executors import Cause, Job, JobReport, Phase, SlurmSettings, Status
+from isoflop.executors._batch import make_batch
+from isoflop.executors.slurm import Slurm, _tasks, _word, script, seconds_of
 from isoflop.study import State
 from isoflop.study._failure import failure_of
 
@@ -77,10 +80,11 @@ class TestBothShapes:
 
 @pytest.mark.parametrize(
     ("time", "seconds"),
-    [("1", 60), ("1:30", 90), ("2:00:00", 7200), ("1-0", 86400), ("1-12:30", 131400), ("1-0:0:5", 86405), ("", None)],
+    [("1", 60), ("1:30", 90), ("2:00:00", 7200), ("1-0", 86400), ("1-12:30", 131400), ("1-0:0:5", 86405), ("", None)]
+    + [(word, math.inf) for word in ("UNLIMITED", "infinite", "0", "0:00", "0-0")],
 )
 def test_a_limit_is_read_as_sbatch_reads_it(time: str, seconds: float | None) -> None:
-    """The formats of sbatch(1), --time."""
+    """The formats of sbatch(1), --time: "a time limit of zero requests that no time limit be imposed"."""
     assert seconds_of(time) == seconds
 
 
@@ -89,15 +93,20 @@ def test_a_limit_is_read_as_sbatch_reads_it(time: str, seconds: float | None) ->
     [
         (SlurmSettings(time="2"), r"a job of 120 s would be warned 120 s before its end, at once"),
         (SlurmSettings(time="two hours"), r"\[slurm\] time is 'two hours'; write it as sbatch does"),
-        (SlurmSettings(extra=("--array=0-100",)), r"its own --array; set runs_per_task and tasks_at_once instead"),
-        (SlurmSettings(extra=("-a 0-100",)), r"its own --array"),
-        (SlurmSettings(extra=("--arr=0-100",)), r"its own --array"),
-        (SlurmSettings(extra=("--job-name=x",)), r"its own --job-name; leave it out"),
-        (SlurmSettings(extra=("#SBATCH --time 5",)), r"its own --time; set time instead"),
-        (SlurmSettings(extra=("module load cuda",)), r"extra has 'module load cuda', which is no option of sbatch"),
+        (
+            SlurmSettings(extra=("--array=0-100",)),
+            r"extra has '--array=0-100', and --array is set by isoflop; leave it",
+        ),
+        (SlurmSettings(extra=("--constraint=a100 -a 0-9",)), r"and --array is set by isoflop"),
+        (SlurmSettings(extra=("--arr=0-9",)), r"and --array is set by isoflop"),
+        (SlurmSettings(extra=("-J mine",)), r"and --job-name is set by isoflop; leave it out"),
+        (SlurmSettings(extra=("-t1:00",)), r"and --time is set by isoflop; give time instead"),
+        (SlurmSettings(extra=("--no-requeue",)), r"and --no-requeue is set by isoflop; give requeue instead"),
+        (SlurmSettings(extra=("--gres=gpu:a100:2",), gpus=2), r"and --gres is set by isoflop; give gpus instead"),
+        (SlurmSettings(extra=("--mem=0",), memory_gib=2.0), r"and --mem is set by isoflop; give memory_gib instead"),
     ],
 )
-def test_what_sbatch_would_take_otherwise_than_it_is_meant_is_refused(
+def test_settings_that_cannot_do_are_refused(
     settings: SlurmSettings, said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("isoflop.executors.slurm.shutil.which", lambda name: f"/usr/bin/{name}")
@@ -105,7 +114,25 @@ def test_what_sbatch_would_take_otherwise_than_it_is_meant_is_refused(
         Slurm(settings)
 
 
-def test_other_options_of_sbatch_may_be_added(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    "settings",
+    [
+        SlurmSettings(extra=("--constraint=a100", "--exclusive", "--mem=0 --gres=gpu:a100:2", "--mem-bind=local")),
+        SlurmSettings(extra=("--mail-user me@here.org", "-C fast&new", "--ntasks-per-core=1", "--export-file=x")),
+        SlurmSettings(extra=("--nodelist=n1", "--time-min=5", "--nice"), memory_gib=1.0, gpus=1),
+        SlurmSettings(time="UNLIMITED"),
+        SlurmSettings(time="0"),
+    ],
+)
+def test_settings_that_can_do_are_not(settings: SlurmSettings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("isoflop.executors.slurm.shutil.which", lambda name: f"/usr/bin/{name}")
-    extra = ("--constraint=a100", "--gres=gpu:a100:1", "--nodelist=n1", "--mem-per-cpu=2G", "-x n2", "--exclusive")
-    Slurm(SlurmSettings(extra=extra))
+    Slurm(settings)
+
+
+def test_a_little_memory_is_not_all_of_the_nodes(tmp_path: Path) -> None:
+    """sbatch(1): "a memory size specification of zero is treated as a special case and grants the job access to all of
+    the memory on each node"."""
+    batch = make_batch(tmp_path, [Job("a", 1, ("true",), tmp_path)], [[0]])
+    for asked, line in ((0.0001, "1M"), (1.5, "1536M"), (64.0, "65536M")):
+        assert f"#SBATCH --mem={line}" in script(batch, SlurmSettings(memory_gib=asked)).splitlines()
+    assert "--mem" not in script(batch, SlurmSettings())

@@ -183,13 +183,36 @@ def test_what_failed_is_left_until_it_is_asked_for(study: Study, specs: Specs) -
     assert {state.state for state in run(study, python(SAYS_LOSS))} == {State.DONE}
 
 
+def test_what_an_orphan_writes_over_a_result_changes_nothing(study: Study, specs: Specs) -> None:
+    states = run(study, python(SAYS_LOSS))
+    for spec in specs:
+        (study.run_folder(spec.run_id) / "result.json").write_text('{"loss": 99}')
+    assert study.states(own=True) == states
+    assert run(study, python(SAYS_LOSS)) == states
+    assert max(read_runs(study.folder).loss) < 2
+
+
+def test_what_an_orphan_writes_after_a_newer_attempt_failed_is_no_result(study: Study, specs: Specs) -> None:
+    bad = specs[0].run_id
+    folder = study.run_folder(bad)
+    with pytest.raises(RunsFailed):
+        run(study, python(f"import sys\nif sys.argv[1] == {bad!r}: sys.exit('no')\n{SAYS_LOSS}"))
+    (folder / "result.json").write_text('{"loss": 99}')
+    with pytest.raises(RunsFailed, match=r"1 of 6 runs failed: .*\(no\)"):
+        run(study, python(SAYS_LOSS))
+    retry(study, [])
+    assert max(state.loss or 99 for state in run(study, python(SAYS_LOSS))) < 2
+    assert json.loads((folder / "refused-0001.json").read_text()) == {"loss": 99}
+
+
 def test_a_run_that_diverged_is_tried_again_by_name_alone(study: Study, specs: Specs) -> None:
     bad = specs[0].run_id
     diverge = "open('result.json', 'w').write('{\"loss\": null}')"
     run(study, python(f"import sys\nif sys.argv[1] == {bad!r}: {diverge}\nelse: {SAYS_LOSS}"))
     assert not retry(study, [])
     assert [state.run_id for state in retry(study, [bad])] == [bad]
-    assert (study.run_folder(bad) / "diverged-0001.json").exists()
+    kept = json.loads((study.run_folder(bad) / "diverged-0001.json").read_text())
+    assert (kept["state"], kept["attempt"]) == ("diverged", 1)
     assert {state.state for state in run(study, python(SAYS_LOSS))} == {State.DONE}
 
 

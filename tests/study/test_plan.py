@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
 
 from isoflop.errors import UsageError
-from isoflop.executors import KubernetesSettings, SlurmSettings
+from isoflop.executors import ATTEMPT, Job, KubernetesSettings, SlurmSettings
 from isoflop.executors.ray import RaySettings
 from isoflop.hardware import Cluster, accelerator
 from isoflop.study import (
@@ -17,6 +18,7 @@ from isoflop.study import (
     StudyPlan,
     TrainerPlan,
     create_study,
+    executor_for,
     init_study,
     open_study,
     plan_to_toml,
@@ -26,6 +28,7 @@ from isoflop.study import (
     trainer_of,
 )
 from isoflop.study._trainer import BUILT_IN
+from isoflop.training import launch
 from isoflop.training.spec import RunSpec, read_spec
 
 HEAD = 'schema = "isoflop.study/1"\nname = "mine"\nrecipe = "small-bytes-v1"\n'
@@ -260,10 +263,32 @@ def test_a_run_is_spread_over_processes_by_the_launcher() -> None:
     assert trainer_of(TrainerPlan(command=("x",)), spread).is_own
 
 
+def test_a_run_over_nodes_has_its_command_started_on_each_with_where_they_meet(monkeypatch: pytest.MonkeyPatch) -> None:
+    trainer = trainer_of(TrainerPlan(), ExecutorPlan(nodes=2, processes=4))
+    job = Job("a", 1, (*trainer.command, "--attempt", ATTEMPT), Path(), nodes=trainer.nodes)
+    monkeypatch.setattr(sys, "argv", ["launch", *job.words(3, 1, "n1:29500")[3:], "runs/a"])
+    asked = launch._options()
+    assert (asked.nodes, asked.node_rank, asked.rendezvous, asked.attempt) == (2, 1, "n1:29500", 3)
+    own = trainer_of(TrainerPlan(command=("x", "--at={rendezvous}")), ExecutorPlan(nodes=2))
+    assert (own.is_own, own.nodes) == (True, 2)
+
+
+@pytest.mark.parametrize("kind", ["local", "kubernetes"])
+def test_nodes_that_an_executor_cannot_give_are_refused(tmp_path: Path, kind: str) -> None:
+    with pytest.raises(UsageError, match=r"says nodes = 2, and .* one pod a task|this machine; take slurm, ray or sky"):
+        executor_for(ExecutorPlan(kind, nodes=2), tmp_path, 1)
+
+
+def test_a_command_that_would_train_the_whole_run_on_every_node_is_refused() -> None:
+    with pytest.raises(UsageError, match=r"has neither \{rendezvous\} nor \{node_rank\}: every node would train"):
+        trainer_of(TrainerPlan(command=("x", "{run_dir}")), ExecutorPlan(nodes=2))
+
+
 @pytest.mark.parametrize(
     ("table", "said"),
     [
         ('[executor]\nkind = "slrum"', "no executor called 'slrum'; did you mean 'slurm'?"),
+        ("[executor]\nnodes = 0", "nodes is 0; give a whole number from 1 up"),
         ("[executor]\nprocesses = 0", "processes is 0; give a whole number from 1 up"),
         ("[executor]\nprocesses = true", "processes is True; give a whole number from 1 up"),
         ('[executor]\nprocesses = "2"', "processes is '2'; give a whole number from 1 up"),
@@ -286,7 +311,7 @@ def test_executors_that_cannot_be_read_are_refused_with_what_to_do(tmp_path: Pat
 
 def test_an_executor_is_written_as_it_is_read(tmp_path: Path) -> None:
     slurm = SlurmSettings(partition="a", gpus=1, extra=("--constraint=x",), environment={"HF_HOME": "/data"})
-    executor = ExecutorPlan("slurm", processes=2, slurm=slurm, ray=RaySettings(resources={"a100": 1.0}))
+    executor = ExecutorPlan("slurm", nodes=2, processes=2, slurm=slurm, ray=RaySettings(resources={"a100": 1.0}))
     plan = StudyPlan("a", "small-bytes-v1", (RunPlan(width=8, budget=1e9),), executor=executor)
     (tmp_path / "study.toml").write_text(plan_to_toml(plan))
     assert read_plan(tmp_path / "study.toml") == plan

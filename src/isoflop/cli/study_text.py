@@ -91,6 +91,8 @@ def _standing_as_text(now: Standing, *, runs: bool) -> str:
     ]
     if now.engine:
         lines.append(f"{count_of(now.in_engine)} with {now.engine}")
+    if now.silent:
+        lines.append(f"{now.silent} does not answer: what its nodes have put down is all that is known")
     if now.executor.price_usd_per_hour:
         to_go = now.usd(now.process_hours_left)
         to_come = "" if to_go is None else f", about {format_usd(to_go)} to go"

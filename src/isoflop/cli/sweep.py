@@ -110,5 +110,5 @@ def retry(study: Folder, names: Names = None, json: Json = False) -> None:
 @sweep.command()
 def cancel(study: Folder, names: Names = None, json: Json = False) -> None:
     """End runs, and leave them so. All that have not ended, or those named; a running study sees it in seconds."""
-    told = studies.cancel(studies.open_study(study), names or [])
+    told = studies.cancel(studies.open_study(study), names or [], tell=say)
     typer.echo(text.told(told, "cancelled; isoflop sweep retry takes it back", json=json))

@@ -2,9 +2,20 @@
 
 from isoflop.executors._batch import batches, open_batches
 from isoflop.executors._engine import Engine, EngineExecutor, Manners, Phase, Unreachable, Word
-from isoflop.executors._executor import ATTEMPT, NODE_RANK, PYTHON, RENDEZVOUS, Cause, Executor, Job, JobReport, Status
+from isoflop.executors._executor import (
+    ATTEMPT,
+    NODE_RANK,
+    PYTHON,
+    RENDEZVOUS,
+    Cause,
+    Executor,
+    Job,
+    JobReport,
+    Left,
+    Status,
+)
 from isoflop.executors._orphan import NOTE, birth, end_orphan, works_in
-from isoflop.executors._process import GRACE_SECONDS
+from isoflop.executors._process import GRACE_SECONDS, left_in
 from isoflop.executors.local import LocalExecutor
 from isoflop.executors.manifests import KubernetesSettings, SkyPilotSettings, manifests_executor
 from isoflop.executors.slurm import SlurmSettings, slurm_executor
@@ -23,6 +34,7 @@ __all__ = [
     "Job",
     "JobReport",
     "KubernetesSettings",
+    "Left",
     "LocalExecutor",
     "Manners",
     "Phase",
@@ -34,6 +46,7 @@ __all__ = [
     "batches",
     "birth",
     "end_orphan",
+    "left_in",
     "manifests_executor",
     "open_batches",
     "slurm_executor",

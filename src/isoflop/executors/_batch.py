@@ -24,7 +24,7 @@ import secrets
 import socket
 import time
 from collections.abc import Mapping, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -32,7 +32,7 @@ from typing import Any
 
 from isoflop.attempts import STOPPED_CODE
 from isoflop.errors import UsageError
-from isoflop.executors._executor import Cause, Job
+from isoflop.executors._executor import Cause, Job, Left
 from isoflop.files import read_object, write_atomic
 
 SCHEMA = "isoflop.batch/1"
@@ -55,6 +55,7 @@ class Ended:
     """The signal that asked the node to stop, if any did."""
     cancelled: bool = False
     cause: Cause | None = None
+    left: Left | None = None
 
     @property
     def is_final(self) -> bool:
@@ -112,7 +113,8 @@ class Batch:
     def _job(self, row: Mapping[str, Any]) -> Job:
         folder = Path(os.path.normpath(self.folder / row["folder"]))
         after = tuple((str(id), int(attempt)) for id, attempt in row.get("after", ()))
-        return Job(row["id"], row["attempt"], tuple(row["command"]), folder, after, row.get("nodes", 1))
+        more = row.get("nodes", 1), row.get("leaves", "")
+        return Job(row["id"], row["attempt"], tuple(row["command"]), folder, after, *more)
 
     def marks(self) -> dict[int, JobMarks]:
         """Where each job stands that has any mark, by one listing."""
@@ -149,7 +151,8 @@ class Batch:
         except FileNotFoundError:
             return None
         cause = table.get("cause") and Cause(table["cause"])
-        return Ended(table["exit_code"], table["stderr_tail"], table["said"], table["cancelled"], cause)
+        left = Left(**table["left"]) if table.get("left") else None
+        return Ended(table["exit_code"], table["stderr_tail"], table["said"], table["cancelled"], cause, left)
 
     def started(self, job: int, start: int) -> dict[str, Any]:
         """What was put down when the job began: attempt, host, process, and where its nodes meet if it has several; {}
@@ -213,7 +216,7 @@ class Batch:
 
     def _note(self, mark: str, ended: Ended) -> None:
         at = datetime.now(UTC).isoformat(timespec="seconds")
-        write_atomic(self._mark(mark), json.dumps({**vars(ended), "at": at}) + "\n")
+        write_atomic(self._mark(mark), json.dumps({**asdict(ended), "at": at}) + "\n")
 
     def is_cancelled(self, job: int) -> bool:
         return self._mark(f"{job}.cancel").exists()
@@ -262,6 +265,7 @@ def make_batch(parent: Path, jobs: Sequence[Job], tasks: Sequence[Sequence[int]]
         {"id": job.id, "attempt": job.attempt, "command": job.command, "after": job.after}
         | {"folder": os.path.relpath(job.folder, folder)}
         | ({"nodes": job.nodes} if job.nodes > 1 else {})
+        | ({"leaves": job.leaves} if job.leaves else {})
         for job in jobs
     ]
     table = {"schema": SCHEMA, "jobs": rows, "tasks": tasks, "requeue": requeue}

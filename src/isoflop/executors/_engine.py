@@ -8,7 +8,7 @@ another client, later, on another machine, finds every job where it is.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
@@ -71,8 +71,8 @@ class Engine(Protocol):
         """What the engine knows of the tasks of the batches; one that it does not know is left out. None where the
         engine cannot be reached now."""
 
-    def end(self, batch: Batch, task: int) -> None:
-        """Have a task ended, or never begun."""
+    def end(self, batch: Batch, tasks: Collection[int]) -> bool:
+        """Have tasks ended, or never begun; False where the engine cannot be told now."""
 
     def close(self) -> None:
         """Let go of the engine, whose jobs go on."""
@@ -111,8 +111,9 @@ class Unreachable:
     def look(self, batches: Sequence[Batch]) -> None:
         return None
 
-    def end(self, batch: Batch, task: int) -> None:
+    def end(self, batch: Batch, tasks: Collection[int]) -> bool:
         """The mark of cancellation is all that can be said."""
+        return False
 
     def close(self) -> None:
         """Nothing to let go of."""
@@ -138,7 +139,10 @@ class EngineExecutor(Closing):
         self._reports: dict[tuple[str, int], JobReport] = {}
         self._settled: set[tuple[str, int]] = set()
         self._unheard_since: dict[tuple[str, int], float] = {}
+        self._cancelled: dict[Task, Batch] = {}
         self._looked = -float("inf")
+        self.answers = True
+        """Whether the engine could be asked and told, when that was tried last."""
         for batch in open_batches(self._folder):
             if batch.submitted() is not None or self._recovered(batch, observes):
                 self._take_up(batch)
@@ -165,10 +169,7 @@ class EngineExecutor(Closing):
             return
         batch, number = self._places[job.key]
         batch.cancel(number)
-        task = batch.task_of[number]
-        others = [batch.jobs[one].key for one in batch.tasks[task] if not batch.is_cancelled(one)]
-        if all(self._reports[key].status.is_final for key in others):
-            self._engine.end(batch, task)
+        self._cancelled[batch.name, batch.task_of[number]] = batch
 
     def earlier(self, id: str) -> Job | None:
         unsettled = [key for key in self._places if key[0] == id and key not in self._settled]
@@ -188,7 +189,9 @@ class EngineExecutor(Closing):
             self._settled.add(job.key)
 
     def flush(self) -> None:
-        """Hand over what was gathered: one batch for all jobs that wait for the same others."""
+        """Hand over what was gathered: one batch for all jobs that wait for the same others. What was cancelled is
+        ended, in one word for all of a batch."""
+        self._end_cancelled()
         gathered, self._gathered = self._gathered, {}
         jobs = list(gathered.values())
         awaited = {key for job in jobs for key in job.after}
@@ -211,6 +214,19 @@ class EngineExecutor(Closing):
             if all(job.key in self._settled for job in batch.jobs):
                 batch.close()
         self._engine.close()
+
+    def _end_cancelled(self) -> None:
+        """Tell the engine of tasks that have nothing left to do. One that cannot be told now is told no more, as it may
+        take long not to answer: the marks are what every node obeys."""
+        tasks: dict[str, list[int]] = {}
+        for (name, task), batch in self._cancelled.items():
+            others = [batch.jobs[one].key for one in batch.tasks[task] if not batch.is_cancelled(one)]
+            if all(self._reports[key].status.is_final for key in others):
+                tasks.setdefault(name, []).append(task)
+        batches = {batch.name: batch for batch in self._cancelled.values()}
+        self._cancelled = {}
+        for name, numbers in tasks.items():
+            self.answers = self.answers and self._engine.end(batches[name], numbers)
 
     def _recovered(self, batch: Batch, observes: bool) -> bool:
         """Whether a batch has come to the engine whose client did not live to note it. One that has not is given up, by
@@ -256,6 +272,7 @@ class EngineExecutor(Closing):
         batches = {self._places[key][0].name: self._places[key][0] for key in open_jobs}
         # The engine first: a job that ends between the two looks is then found with its mark.
         words = self._engine.look(tuple(batches.values())) if batches else {}
+        self.answers = words is not None or self._engine.only_writes
         marks = {name: batch.marks() for name, batch in batches.items()}
         for key in open_jobs:
             batch, number = self._places[key]
@@ -276,9 +293,11 @@ class EngineExecutor(Closing):
             if ended is not None or unheard >= self._manners.patience_seconds:
                 return JobReport(Status.CANCELLED)
         if word is None:
+            if not self._engine.only_writes:  # nobody has said that it is unknown
+                self._unheard_since.pop(key, None)
             return JobReport(Status.RUNNING) if marks.starts and ended is None else self._reports[key]
         if word.cause is Cause.NEVER_STARTS:
-            self._engine.end(batch, batch.task_of[number])
+            self._engine.end(batch, [batch.task_of[number]])
             return JobReport(Status.FAILED, cause=word.cause, reason=word.reason)
         if word.phase is not Phase.GONE:
             self._unheard_since.pop(key, None)
@@ -306,13 +325,13 @@ def _report_of(ended: Ended, word: Word | None) -> JobReport:
     if ended.cause is not None:
         return JobReport(Status.FAILED, cause=ended.cause, reason=ended.stderr_tail)
     if ended.exit_code == 0:
-        return JobReport(Status.DONE, 0, ended.stderr_tail)
+        return JobReport(Status.DONE, 0, ended.stderr_tail, left=ended.left)
     cause, reason = None, ""
     if ended.said == "SIGUSR1":
         cause, reason = Cause.TIME_LIMIT, "it did not stop with a checkpoint before the engine's time limit"
     elif word is not None and word.cause is not None and (ended.exit_code or 0) < 0:
         cause, reason = word.cause, word.reason
-    return JobReport(Status.FAILED, ended.exit_code, ended.stderr_tail, cause, reason)
+    return JobReport(Status.FAILED, ended.exit_code, ended.stderr_tail, cause, reason, ended.left)
 
 
 def _chunks(jobs: Sequence[Job], most: int) -> list[list[Job]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -34,7 +35,8 @@ class Job:
     ``id`` and ``attempt`` name the job; ``command`` is run in ``folder``, which exists, and its output
     is appended there to ``stdout.log`` and ``stderr.log``. ``after`` names jobs, by id and attempt, that must be done
     first; only an executor that outlives its client is given any. ``nodes`` is on how many of them the command is
-    started, once on each.
+    started, once on each. ``leaves`` names the file in its folder that says what it came to, which is reported as it
+    was when the command ended: an orphan of an earlier attempt may write it again.
     """
 
     id: str
@@ -43,6 +45,7 @@ class Job:
     folder: Path
     after: tuple[tuple[str, int], ...] = ()
     nodes: int = 1
+    leaves: str = ""
 
     @property
     def key(self) -> tuple[str, int]:
@@ -90,15 +93,36 @@ class Cause(StrEnum):
 
 
 @dataclass(frozen=True)
+class Left:
+    """What a command has left in a file: the text, "" where it was none in UTF-8, when its process began and when it
+    was written, both in seconds by the clock of the file system."""
+
+    text: str
+    began: float
+    written: float
+
+
+@dataclass(frozen=True)
 class JobReport:
     """A job's status; of a failed job also how it exited (minus the signal's number when a signal
-    ended it) and the end of what it wrote to stderr. ``cause`` and ``reason``, a sentence, are the engine's own."""
+    ended it) and the end of what it wrote to stderr. ``cause`` and ``reason``, a sentence, are the engine's own;
+    ``left`` is what it had left when it ended, None where that was nothing or nobody saw it end."""
 
     status: Status
     exit_code: int | None = None
     stderr_tail: str = ""
     cause: Cause | None = None
     reason: str = ""
+    left: Left | None = None
+
+
+def mebibytes(gibibytes: float) -> int:
+    """What is asked for, whole and never nothing: an engine takes 0 for all of a node.
+
+    >>> mebibytes(1.5), mebibytes(0.0001)
+    (1536, 1)
+    """
+    return math.ceil(gibibytes * 1024)
 
 
 class Closing:

@@ -6,9 +6,8 @@ asked for when what the task waits for is done, and not before: a branch would e
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 NOT_BEGUN = -1
@@ -27,7 +26,6 @@ class Gang:
         nodes: int,
         waits: Sequence[Any],
     ) -> None:
-        self.code: Future[int] = Future()
         self._work = work
         self._options = options
         self._which = which
@@ -35,7 +33,7 @@ class Gang:
         self._waits = waits
         self._group: Any = None
         self._is_unwanted = False
-        threading.Thread(target=self._see_to_it, daemon=True).start()
+        self.code: Future[int] = ThreadPoolExecutor(1).submit(self._answer)
 
     def give_up(self) -> None:
         """Ask for no nodes any more, where they are not there yet; what has begun ends by its marks."""
@@ -44,12 +42,6 @@ class Gang:
         self._is_unwanted = True
         if self._group is not None and ray.util.placement_group_table(self._group)["state"] == "PENDING":
             ray.util.remove_placement_group(self._group)
-
-    def _see_to_it(self) -> None:
-        try:
-            self.code.set_result(self._answer())
-        except Exception as error:  # noqa: BLE001 - told to whoever asks for the code
-            self.code.set_exception(error)
 
     def _answer(self) -> int:
         import ray

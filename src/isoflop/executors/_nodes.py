@@ -14,11 +14,12 @@ import socket
 import subprocess
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 
 from isoflop.attempts import STOPPED_CODE, newest_attempt
 from isoflop.executors._batch import Batch, Ended, JobMarks
 from isoflop.executors._executor import Cause
-from isoflop.executors._process import GRACE_SECONDS, Place, size_of_stderr, start, tail_of_stderr
+from isoflop.executors._process import GRACE_SECONDS, Place, signal_job, size_of_stderr, start, tail_of_stderr
 
 LOSSES_AT_MOST = 3
 """So often a job is begun again that has lost a node: one whose follower is killed each time must come to an end."""
@@ -54,7 +55,8 @@ def joint_end(batch: Batch, number: int, this: int, attempt: int, own: Ended) ->
     if missing:
         return _lost(batch, number, this, f"node {missing[0]} of the run's {job.nodes} was lost")
     others = [part for part in parts.values() if part is not None and part.exit_code != STOPPED_CODE]
-    return next((part for part in (own, *others) if _says_why(part)), own)
+    speaker = next((part for part in (own, *others) if _says_why(part)), own)
+    return replace(speaker, left=own.left)
 
 
 def _parts(batch: Batch, number: int, this: int) -> Mapping[int, Ended | None]:
@@ -96,8 +98,8 @@ class Follower:
         if self.said:
             return
         self.said = said
-        if self._child is not None and self._child.poll() is None:
-            self._child.send_signal(signal.SIGTERM)
+        if self._child is not None:
+            signal_job(self._child, signal.SIGTERM)
 
     def work(self, task: int) -> int:
         """Take part in the jobs of the task until all have ended; the exit code."""
@@ -132,7 +134,7 @@ class Follower:
         try:
             self._child = start(job, facts["attempt"], os.environ, own_session=False, place=place)
             if self.said:  # the signal came before there was anybody to pass it on to
-                self._child.send_signal(signal.SIGTERM)
+                signal_job(self._child, signal.SIGTERM)
         except (OSError, ValueError) as error:
             ended = Ended(None, f"cannot start {job.command[0]}: {error}")
         else:
@@ -156,7 +158,7 @@ class Follower:
             if deadline is None and self._is_alone(number, this):
                 deadline = time.monotonic() + GRACE_SECONDS
             elif deadline is not None and time.monotonic() > deadline:
-                child.send_signal(next(urges, signal.SIGKILL))
+                signal_job(child, next(urges, signal.SIGKILL))
                 deadline += GRACE_SECONDS
 
     def _is_alone(self, number: int, this: int) -> bool:

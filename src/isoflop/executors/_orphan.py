@@ -25,10 +25,10 @@ def end_orphan(folder: Path, grace_seconds: float) -> None:
     if not born or birth(pid) != born:
         return
     deadline = time.monotonic() + grace_seconds
-    _signal(pid, signal.SIGTERM)
+    signal_group(pid, signal.SIGTERM)
     while birth(pid) == born:
         if time.monotonic() > deadline:
-            _signal(pid, signal.SIGKILL)
+            signal_group(pid, signal.SIGKILL)
             deadline += grace_seconds
         time.sleep(_POLL_SECONDS)
 
@@ -62,8 +62,10 @@ def birth(pid: int) -> str:
     return "" if state.startswith("Z") else born.strip()
 
 
-def _signal(pid: int, number: signal.Signals) -> None:
+def signal_group(pid: int, number: signal.Signals) -> None:
+    """Signal the process and the group that it leads; it alone where it has put itself in another."""
     try:
-        os.killpg(pid, number)
+        send = os.killpg if os.getpgid(pid) == pid else os.kill
+        send(pid, number)
     except (ProcessLookupError, PermissionError):
-        return
+        return  # it ended a moment ago; macOS says so with the second

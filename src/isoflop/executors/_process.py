@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from isoflop.executors._executor import STDERR, STDOUT, Job
-from isoflop.executors._orphan import note_process
+from isoflop.executors._executor import STDERR, STDOUT, Job, Left
+from isoflop.executors._orphan import NOTE, note_process, signal_group
 
 GRACE_SECONDS = 10.0
 """What a job gets between SIGTERM and SIGKILL: time for one checkpoint on a slow disk."""
@@ -43,8 +43,9 @@ FIRST = Place()
 def start(
     job: Job, attempt: int, environment: Mapping[str, str], *, own_session: bool, place: Place = FIRST
 ) -> subprocess.Popen[bytes]:
-    """The command's process, noted in its folder, output appended there. With ``own_session`` it leads a session, which
-    Ctrl-C in the terminal does not reach; without, it stays in the engine's, and ends with the process that started it.
+    """The command's process, noted in its folder, output appended there; it leads a process group, so that a signal
+    reaches what it has started too. With ``own_session`` it leads a session, which Ctrl-C in the terminal does not
+    reach; without, it stays in the engine's, and ends with the process that started it.
     """
     folder = job.folder
     with (folder / place.log(STDOUT)).open("ab") as stdout, (folder / place.log(STDERR)).open("ab") as stderr:
@@ -56,11 +57,33 @@ def start(
             stdout=stdout,
             stderr=stderr,
             start_new_session=own_session,
+            process_group=None if own_session else 0,
             preexec_fn=None if own_session else _end_with_parent,
         )
         if place.node_rank == 0:  # the note is of the process that writes in the folder
             note_process(folder, process.pid)
     return process
+
+
+def signal_job(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
+    """Signal a job's process and all that it has started, unless it has ended."""
+    if process.poll() is None:
+        signal_group(process.pid, number)
+
+
+def left_in(folder: Path, name: str) -> Left | None:
+    """What the command that was last started in the folder has left in the file of that name; None where that is not
+    there."""
+    path, note = folder / name, folder / NOTE
+    try:
+        written, text = path.stat().st_mtime, path.read_bytes()
+    except FileNotFoundError:
+        return None
+    began = note.stat().st_mtime if note.exists() else written
+    try:
+        return Left(text.decode(), began, written)
+    except UnicodeDecodeError:
+        return Left("", began, written)
 
 
 def size_of_stderr(folder: Path, place: Place = FIRST) -> int:

@@ -13,7 +13,7 @@ from functools import partial
 from isoflop.errors import UsageError
 from isoflop.executors._executor import Closing, Job, JobReport, Status
 from isoflop.executors._orphan import end_orphan
-from isoflop.executors._process import GRACE_SECONDS, size_of_stderr, start, tail_of_stderr
+from isoflop.executors._process import GRACE_SECONDS, left_in, signal_job, size_of_stderr, start, tail_of_stderr
 
 # A job sees these and nothing else: a variable left over in one shell must not change one run of a study.
 _INHERITED = (
@@ -88,7 +88,7 @@ class LocalExecutor(Closing):
             if entry.process is None:
                 entry.report = JobReport(Status.CANCELLED)
                 return
-            _signal(entry.process, signal.SIGTERM)
+            signal_job(entry.process, signal.SIGTERM)
         killer = threading.Timer(self._grace_seconds, _kill_unless_ended, (entry,))
         killer.daemon = True
         killer.start()
@@ -112,9 +112,10 @@ def _run(entry: _Entry, grace_seconds: float) -> None:
         return
     exit_code = process.wait()
     tail = tail_of_stderr(entry.job.folder, written_before)
+    left = left_in(entry.job.folder, entry.job.leaves) if entry.job.leaves else None
     with entry.lock:
         failure = Status.CANCELLED if entry.cancelled else Status.FAILED
-        entry.report = JobReport(Status.DONE if exit_code == 0 else failure, exit_code, tail)
+        entry.report = JobReport(Status.DONE if exit_code == 0 else failure, exit_code, tail, left=left)
 
 
 def _settle(entry: _Entry, thread: Future[None]) -> None:
@@ -143,12 +144,4 @@ def _environment() -> dict[str, str]:
 def _kill_unless_ended(entry: _Entry) -> None:
     with entry.lock:
         if entry.process is not None and not entry.report.status.is_final:
-            _signal(entry.process, signal.SIGKILL)
-
-
-def _signal(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
-    """Signal the job and its children: it leads its own process group."""
-    try:
-        os.killpg(process.pid, number)
-    except (ProcessLookupError, PermissionError):
-        return  # it ended a moment ago; macOS says so with the second
+            signal_job(entry.process, signal.SIGKILL)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import shlex
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any, Protocol
@@ -18,6 +18,7 @@ from isoflop.errors import UsageError
 from isoflop.executors._batch import Batch
 from isoflop.executors._cluster_names import check_name, check_selector, label_value
 from isoflop.executors._engine import AS_USUAL, EngineExecutor, Manners
+from isoflop.executors._executor import mebibytes
 from isoflop.files import write_atomic
 
 KUBERNETES, SKYPILOT = "kubernetes", "skypilot"
@@ -99,7 +100,7 @@ class KubernetesSettings:
     def _pod(self, batch: Batch) -> dict[str, Any]:
         asked = {
             **_given(cpu=self.cpus and str(self.cpus)),
-            **_given(memory=self.memory_gib and f"{self.memory_gib * 1024:.0f}Mi"),
+            **_given(memory=self.memory_gib and f"{mebibytes(self.memory_gib)}Mi"),
             **({"nvidia.com/gpu": str(self.gpus)} if self.gpus else {}),
         }
         container = {
@@ -213,8 +214,9 @@ class Manifests:
             if batch.name not in self._told and not any(marks.starts for marks in batch.marks().values()):
                 self._say_what_to_launch(batch)
 
-    def end(self, batch: Batch, task: int) -> None:
+    def end(self, batch: Batch, tasks: Collection[int]) -> bool:
         """Nothing more than the marks: a task that finds its jobs cancelled does none of them."""
+        return True
 
     def close(self) -> None:
         """Nothing to let go of."""

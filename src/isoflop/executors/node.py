@@ -7,7 +7,7 @@ after SIGUSR1 the engine is asked to start the task again, and so it is when a j
 
 Such a job has this program on each, with the node's rank, 0 unless given; HOST is how the others reach node 0.
 
-Exit codes: 0 all jobs are done · 75 stopped, to be started again · 1 a job failed · 2 no such batch or task.
+Exit codes: 0 all jobs are done · 75 stopped, to be started again · 1 a job failed · 2 there is no such batch or task.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from isoflop.executors._batch import BATCH, Batch, Ended, JobMarks
 from isoflop.executors._executor import Cause, Job
 from isoflop.executors._nodes import Follower, joint_end, meeting_place
 from isoflop.executors._orphan import end_orphan
-from isoflop.executors._process import GRACE_SECONDS, Place, size_of_stderr, start, tail_of_stderr
+from isoflop.executors._process import GRACE_SECONDS, Place, left_in, signal_job, size_of_stderr, start, tail_of_stderr
 
 _SECONDS_BETWEEN_LOOKS = 1.0
 """How often a running job's word of cancellation is looked for."""
@@ -45,8 +45,8 @@ class Node:
     def stop(self, said: str) -> None:
         """Have the job that runs stop after a checkpoint, and begin no other."""
         self.said = self.said or said
-        if self._child is not None and self._child.poll() is None:
-            self._child.send_signal(signal.SIGTERM)
+        if self._child is not None:
+            signal_job(self._child, signal.SIGTERM)
 
     def work(self, task: int) -> int:
         """Do the jobs of the task; the exit code."""
@@ -109,11 +109,12 @@ class Node:
         except (OSError, ValueError) as error:
             return Ended(None, f"cannot start {job.command[0]}: {error}")
         if self.said:  # the signal came before there was anybody to pass it on to
-            self._child.send_signal(signal.SIGTERM)
+            signal_job(self._child, signal.SIGTERM)
         cancelled = self._wait(number, self._child)
         code = self._child.returncode
         tail = tail_of_stderr(job.folder, written_before)
-        return Ended(code, tail, self.said if code else "", cancelled and code != 0)
+        left = left_in(job.folder, job.leaves) if job.leaves else None
+        return Ended(code, tail, self.said if code else "", cancelled and code != 0, left=left)
 
     def _wait(self, number: int, child: subprocess.Popen[bytes]) -> bool:
         """Wait for the job's end; whether it was cancelled. One deaf to SIGTERM is killed after the grace."""
@@ -123,10 +124,10 @@ class Node:
                 child.wait(_SECONDS_BETWEEN_LOOKS)
             except subprocess.TimeoutExpired:
                 if deadline is None and self._batch.is_cancelled(number):
-                    child.send_signal(signal.SIGTERM)
+                    signal_job(child, signal.SIGTERM)
                     deadline = time.monotonic() + GRACE_SECONDS
                 elif deadline is not None and time.monotonic() > deadline:
-                    child.kill()
+                    signal_job(child, signal.SIGKILL)
                 continue
             return deadline is not None or self._batch.is_cancelled(number)
 
@@ -140,14 +141,17 @@ def _listen(program: Node | Follower) -> None:
 
 
 def main(words: list[str]) -> int:
-    folder, task = Path(words[0]), int(words[1])
+    """Do the task, or this node's part of it; the exit code."""
+    folder, which = Path(words[0]), words[1]
     rank, host = int(words[2]) if len(words) > 2 else 0, words[3] if len(words) > 3 else ""
     batch = Batch(folder.absolute())
     if not (folder / BATCH).exists():
         print(f"isoflop: {folder} was given up or moved; nothing is begun.", file=sys.stderr)
         return 2
-    if not 0 <= task < len(batch.tasks):
-        print(f"isoflop: {folder} has tasks 0 to {len(batch.tasks) - 1} and none of number {task}.", file=sys.stderr)
+    task = int(which) if which.isdecimal() else len(batch.tasks)
+    if task >= len(batch.tasks):
+        last = len(batch.tasks) - 1
+        print(f"isoflop: {folder} has tasks 0 to {last}, and none called {which!r}; nothing is begun.", file=sys.stderr)
         return 2
     if rank:
         follower = Follower(batch, rank)

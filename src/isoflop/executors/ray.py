@@ -12,7 +12,7 @@ import logging
 import os
 import secrets
 import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -108,11 +108,13 @@ class Ray:
             task: Word(Phase(phase), cause and Cause(cause), reason) for task, (phase, cause, reason) in kept.items()
         }
 
-    def end(self, batch: Batch, task: int) -> None:
+    def end(self, batch: Batch, tasks: Collection[int]) -> bool:
         """The marks are enough: a task that finds its jobs cancelled does none of them. Nodes that a run still waits
         for are asked for no longer."""
         if batch.nodes > 1:
-            self._ask("give_up", (batch.name, task))
+            for task in tasks:
+                self._ask("give_up", (batch.name, task))
+        return True
 
     def close(self) -> None:
         """End the keeper that has nothing left to keep: tasks of a batch whose ends are all put down, and which wait

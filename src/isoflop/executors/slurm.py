@@ -19,7 +19,7 @@ from typing import Any
 from isoflop.errors import UsageError
 from isoflop.executors._batch import Batch
 from isoflop.executors._engine import AS_USUAL, EngineExecutor, Manners, Phase, Task, Word
-from isoflop.executors._executor import Cause
+from isoflop.executors._executor import Cause, mebibytes
 
 SCRIPT = "script.sh"
 _SECONDS_TO_ANSWER = 60.0
@@ -36,19 +36,25 @@ _CAUSES = {
     "DEADLINE": (Cause.TIME_LIMIT, "ended at the deadline"),
 }
 _NEVER = "DependencyNeverSatisfied"
-# Of sbatch's options, those that are written or relied on here, and how they are set.
+# Options of sbatch that are set here, each with the key that is to be given instead.
 _SET_HERE = {
-    **{"array": "runs_per_task and tasks_at_once", "nodes": "nodes under [executor]", "export": "environment"},
-    **{"ntasks": "processes under [executor]", "ntasks-per-node": "processes under [executor]"},
-    **{"partition": "partition", "account": "account", "qos": "qos", "time": "time", "cpus-per-task": "cpus"},
-    **{"signal": "warn_seconds", "requeue": "requeue", "no-requeue": "requeue"},
-    **dict.fromkeys(("job-name", "chdir", "output", "open-mode", "dependency", "clusters", "wrap", "wait"), ""),
+    **dict.fromkeys(
+        ("array", "job-name", "chdir", "output", "open-mode", "export", "dependency", "parsable", "wrap"), ""
+    ),
+    # A batch that sbatch waits for, or that is with another cluster's queue, would be taken for lost.
+    **dict.fromkeys(("ntasks", "ntasks-per-node", "wait", "clusters"), ""),
+    **{"nodes": "[executor] nodes", "cpus-per-task": "cpus", "signal": "warn_seconds"},
+    **{"requeue": "requeue", "no-requeue": "requeue"},
+    **{name: name for name in ("partition", "account", "qos", "time")},
 }
 _SHORT = {
-    **{"a": "array", "N": "nodes", "n": "ntasks", "p": "partition", "A": "account", "q": "qos", "t": "time"},
-    **{"c": "cpus-per-task", "J": "job-name", "D": "chdir", "o": "output", "d": "dependency", "M": "clusters"},
-    **{"W": "wait"},
+    **{"a": "array", "J": "job-name", "D": "chdir", "o": "output", "d": "dependency", "n": "ntasks", "N": "nodes"},
+    **{"c": "cpus-per-task", "p": "partition", "A": "account", "q": "qos", "t": "time"},
+    **{"W": "wait", "M": "clusters"},
 }
+_NO_SUCH_JOB = "Invalid job id"
+"""What ``scancel`` says of a job that has ended."""
+_GONE = Word(Phase.GONE)
 
 
 @dataclass(frozen=True)
@@ -77,33 +83,23 @@ class SlurmSettings:
 
 
 def seconds_of(time: str) -> float | None:
-    """A limit in sbatch's words, in seconds; None for what is none of them.
+    """A limit in sbatch's words, in seconds, infinite where it asks for none; None for what is none of them.
 
-    >>> seconds_of("90"), seconds_of("2:30:00"), seconds_of("1-12"), seconds_of("soon")
-    (5400.0, 9000.0, 129600.0, None)
+    >>> seconds_of("90"), seconds_of("2:30:00"), seconds_of("1-12"), seconds_of("UNLIMITED"), seconds_of("soon")
+    (5400.0, 9000.0, 129600.0, inf, None)
     """
+    if time.upper() in ("UNLIMITED", "INFINITE"):
+        return float("inf")
     found = re.fullmatch(r"(?:(\d+)-)?(\d+)(?::(\d+))?(?::(\d+))?", time)
     if found is None:
         return None
     days, *parts = (int(part) if part else None for part in found.groups())
     first, second, third = (part or 0 for part in parts)
-    if days is not None:
-        return 86400.0 * days + 3600.0 * first + 60.0 * second + third
-    return 3600.0 * first + 60.0 * second + third if parts[2] is not None else 60.0 * first + second
-
-
-def _check_extra(lines: Sequence[str]) -> None:
-    """UsageError for an option of ``extra`` that would undo what is written here."""
-    for line in lines:
-        name = re.split(r"[=\s]", line.strip().removeprefix("#SBATCH").strip(), maxsplit=1)[0]
-        if not re.match(r"-\w|--\w", name):
-            raise UsageError(f"[slurm] extra has {line!r}, which is no option of sbatch; write one as --name=value.")
-        long = name[2:] if name.startswith("--") else _SHORT.get(name[1], "")
-        # sbatch takes the beginning of a name for the whole.
-        known = next((own for own in _SET_HERE if own == long or (len(long) > 2 and own.startswith(long))), None)
-        if known is not None:
-            instead = f"set {_SET_HERE[known]} instead" if _SET_HERE[known] else "leave it out"
-            raise UsageError(f"[slurm] extra has {line!r}, and isoflop gives sbatch its own --{known}; {instead}.")
+    if days is not None or parts[2] is not None:
+        seconds = 86400.0 * (days or 0) + 3600.0 * first + 60.0 * second + third
+    else:
+        seconds = 60.0 * first + second
+    return seconds or float("inf")  # a limit of zero is none
 
 
 class Slurm:
@@ -123,7 +119,7 @@ class Slurm:
                 f"[slurm] a job of {limit:.0f} s would be warned {settings.warn_seconds} s before its end, at once, "
                 "and be requeued for ever; give it more time, or fewer warn_seconds."
             )
-        _check_extra(settings.extra)
+        _refuse_own(settings)
         self._settings = settings
         self.requeue = ("scontrol", "requeue", "${SLURM_ARRAY_JOB_ID}_${SLURM_ARRAY_TASK_ID}")
 
@@ -166,7 +162,7 @@ class Slurm:
             if job["name"] == _job_name(batch):
                 batch.note_submitted({"job_id": _array(job)})
                 return True
-        for number, _, _ in self._accounts(["--name", _job_name(batch)]):
+        for number, *_ in self._accounts(["--name", _job_name(batch)]):
             batch.note_submitted({"job_id": int(number.partition("_")[0])})
             return True
         if any(marks.starts for marks in batch.marks().values()):
@@ -178,47 +174,59 @@ class Slurm:
         queue = self._queue()
         if queue is None:
             return None
-        numbers = {(batch.submitted() or {}).get("job_id"): batch for batch in batches}
+        numbers = {(batch.submitted() or {}).get("job_id", 0): batch for batch in batches}
         words: dict[Task, Word] = {}
         for job in queue:
-            batch = numbers.get(_array(job))
+            of = numbers.get(_array(job))
             # After a controller lost its state, numbers begin anew: the name is what tells batches apart.
-            if batch is not None and job["name"] == _job_name(batch):
-                words |= {(batch.name, task): _word(job) for task in _tasks(job)}
+            if of is not None and job["name"] == _job_name(of):
+                words |= {(of.name, task): _word(job) for task in _tasks(job)}
         missing = {n for n, b in numbers.items() if n and any((b.name, t) not in words for t in range(len(b.tasks)))}
         if missing:
-            for number, state, nodes in self._accounts(["--jobs", ",".join(map(str, sorted(missing)))]):
+            for number, state, nodes, name in self._accounts(["--jobs", ",".join(map(str, sorted(missing)))]):
                 array, _, task = number.partition("_")
-                if task.isdigit():
-                    words.setdefault((numbers[int(array)].name, int(task)), _word_of(state, nodes=nodes))
+                if task.isdigit() and name == _job_name(batch := numbers[int(array)]):
+                    words.setdefault((batch.name, int(task)), _word_of(state, nodes=nodes))
         return words
 
-    def end(self, batch: Batch, task: int) -> None:
-        number = (batch.submitted() or {}).get("job_id")
-        if number:
-            _ask(["scancel", f"{number}_{task}"])
+    def end(self, batch: Batch, tasks: Collection[int]) -> bool:
+        # Only what bears the batch's name: the number may be somebody else's by now. ``scancel --name`` is no way to
+        # ask for that: given one task of an array that waits, 22.05 ends them all.
+        words = self.look([batch])
+        if words is None:
+            return False
+        there = [task for task in tasks if words.get((batch.name, task), _GONE).phase is not Phase.GONE]
+        if not there:
+            return True
+        number = (batch.submitted() or {})["job_id"]
+        answer = _ask(["scancel", f"{number}_[{','.join(map(str, there))}]"])
+        return answer.returncode == 0 or _NO_SUCH_JOB in answer.stderr
 
     def close(self) -> None:
         """Nothing to let go of: every question was a command of its own."""
 
     def _queue(self) -> list[dict[str, Any]] | None:
-        """All jobs of this user that the controller remembers, ended ones for some minutes among them."""
+        """All jobs of this user that the controller remembers, ended ones for some minutes among them; None where it
+        does not answer."""
         answer = _ask(["squeue", "--json", "--me", "--states=all"], SLURM_BITSTR_LEN="0")
         if answer.returncode:
             return None
         try:
-            jobs: list[dict[str, Any]] = json.loads(answer.stdout)["jobs"]
+            said = json.loads(answer.stdout)
+            jobs: list[dict[str, Any]] = said["jobs"]
         except (ValueError, KeyError):
             return None
-        return jobs
+        # With no controller there, 22.05 exits with 0 and lists no jobs, and only this says so.
+        return None if said.get("errors") else jobs
 
-    def _accounts(self, which: Sequence[str]) -> Iterator[tuple[str, str, str]]:
-        """(number, state, nodes) of array tasks from accounting, the newest start of each; none where there is none."""
+    def _accounts(self, which: Sequence[str]) -> Iterator[tuple[str, str, str, str]]:
+        """(number, state, nodes, name) of array tasks from accounting, the newest start of each; none where there is
+        none."""
         if self._has_accounting:
-            words = ["sacct", "-X", "-n", "-P", "-S", "now-30days", "-o", "JobID,State,NodeList", *which]
+            words = ["sacct", "-X", "-n", "-P", "-S", "now-30days", "-o", "JobID,State,NodeList,JobName", *which]
             for line in _ask(words).stdout.splitlines():
-                number, state, nodes = line.split("|")
-                yield number, state, nodes
+                number, state, nodes, name = line.split("|", 3)
+                yield number, state, nodes, name
 
 
 def slurm_executor(
@@ -226,6 +234,25 @@ def slurm_executor(
 ) -> EngineExecutor:
     """An executor that submits to Slurm; ``folder``, for its batches, lies where all nodes see it."""
     return EngineExecutor(Slurm(settings), folder, manners, observes=observes)
+
+
+def _refuse_own(settings: SlurmSettings) -> None:
+    """UsageError where ``extra`` has an option that the batch script sets itself, in whatever way sbatch takes it."""
+    own = {
+        **_SET_HERE,
+        **({"gres": "gpus"} if settings.gpus else {}),
+        **({"mem": "memory_gib"} if settings.memory_gib else {}),
+    }
+    for line in settings.extra:
+        for word in line.split():
+            name = word.lstrip("-").partition("=")[0]
+            if word.startswith("--"):  # sbatch takes the beginning of an option's name too
+                name = next((one for one in own if name and one.startswith(name)), "")
+            else:
+                name = _SHORT.get(name[:1], "") if word.startswith("-") else ""
+            if name in own:
+                do = f"give {own[name]} instead" if own[name] else "leave it out"
+                raise UsageError(f"[slurm] extra has {line!r}, and --{name} is set by isoflop; {do}.")
 
 
 def script(batch: Batch, settings: SlurmSettings) -> str:
@@ -243,7 +270,7 @@ def script(batch: Batch, settings: SlurmSettings) -> str:
         "time": settings.time,
         "cpus-per-task": settings.cpus,
         "gres": f"gpu:{settings.gpus}" if settings.gpus else "",
-        "mem": f"{settings.memory_gib * 1024:.0f}M" if settings.memory_gib else "",
+        "mem": f"{mebibytes(settings.memory_gib)}M" if settings.memory_gib else "",
         "signal": f"B:USR1@{settings.warn_seconds}" if settings.requeue and settings.time else "",
     }
     lines = [f"--{name}={value}" for name, value in asked.items() if value not in ("", 0)]

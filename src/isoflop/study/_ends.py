@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from isoflop.attempts import STOPPED_CODE, belongs, newest_attempt
 from isoflop.errors import UsageError
-from isoflop.executors import Job, JobReport, Status
+from isoflop.executors import Job, JobReport, Status, left_in
 from isoflop.files import write_atomic
 from isoflop.study._executors import engines_with_jobs, observers
 from isoflop.study._failure import failure_of
@@ -24,7 +24,8 @@ def put_down(job: Job, spec: RunSpec, report: JobReport, *, is_own: bool, limit_
     lacking = "it ended without a result"
     killed = report.exit_code is not None and report.exit_code < 0
     if is_own and (report.status is Status.DONE or killed):  # a result is the last that is written
-        lacking = complete(job.folder, spec, newest_attempt(job.folder))
+        left = report.left or left_in(job.folder, RESULT)
+        lacking = complete(job.folder, spec, newest_attempt(job.folder), left)
         if not lacking:
             return
     ended = report.status in (Status.DONE, Status.FAILED) and report.exit_code != STOPPED_CODE

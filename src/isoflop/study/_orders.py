@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,15 +14,17 @@ from isoflop.study._ends import catch_up, settle
 from isoflop.study._executors import observers
 from isoflop.study._folder import Study
 from isoflop.study._lock import is_supervised, supervise
-from isoflop.study._states import CANCELLED, FAILURE, RESULT, RunState, State
+from isoflop.study._states import CANCELLED, FAILURE, PUBLISHED, RESULT, RunState, State, was_seen_to_fail
 from isoflop.study._trainer import planned_facts
 
 
-def cancel(study: Study, names: Sequence[str]) -> tuple[RunState, ...]:
+def cancel(
+    study: Study, names: Sequence[str], *, tell: Callable[[str], None] = lambda text: None
+) -> tuple[RunState, ...]:
     """Have the runs that are named, or all that have not ended, ended and left; the runs that this was said to.
 
     A study that is being run sees the word within seconds, and stops the jobs after a checkpoint. Jobs that are with an
-    engine are ended there, whether or not somebody watches them.
+    engine are ended there, whether or not somebody watches them; ``tell`` is told where it does not answer.
     """
     chosen = set(study.chosen(names)) if names else None
     ended = (State.DONE, State.DIVERGED, State.CANCELLED)
@@ -37,6 +39,12 @@ def cancel(study: Study, names: Sequence[str]) -> tuple[RunState, ...]:
     for engine in observers(study.plan().executor, study.folder):
         for job in filter(None, (engine.earlier(state.run_id) for state in told)):
             engine.cancel(job)
+        engine.flush()
+        if not engine.answers:
+            tell(
+                f"{engine.name} does not answer and was not told: a run that is under way ends all the same, by the "
+                "word in its folder, and one that is queued ends when it is begun."
+            )
     catch_up(study)
     return tuple(told)
 
@@ -58,11 +66,20 @@ def retry(study: Study, names: Sequence[str]) -> tuple[RunState, ...]:
             raise UsageError(_is_with(kept, under_way[kept[0].run_id], study.folder))
         for state in told:
             folder = study.run_folder(state.run_id)
+            if state.state is State.DIVERGED:
+                _put_aside(folder, "diverged")
+            elif was_seen_to_fail(folder):  # what is there has come later, and not of the attempt that failed
+                _put_aside(folder, "refused")
             (folder / CANCELLED).unlink(missing_ok=True)
             (folder / FAILURE).unlink(missing_ok=True)
-            if state.state is State.DIVERGED:
-                (folder / RESULT).rename(folder / f"diverged-{newest_attempt(folder):04d}.json")
     return tuple(told)
+
+
+def _put_aside(folder: Path, why: str) -> None:
+    """Keep a result beside, under the number of its attempt: as it was published, else as its trainer wrote it."""
+    for name in (RESULT, PUBLISHED):
+        if (folder / name).exists():
+            (folder / name).replace(folder / f"{why}-{newest_attempt(folder):04d}.json")
 
 
 def _is_with(kept: Sequence[RunState], engine: str, folder: Path) -> str:

@@ -9,12 +9,12 @@ from dataclasses import dataclass, replace
 
 from isoflop.attempts import belongs, claim_attempt, newest_attempt
 from isoflop.errors import Interrupted, RunsFailed, UsageError
-from isoflop.executors import GRACE_SECONDS, Executor, Job, JobReport, Status, end_orphan
+from isoflop.executors import GRACE_SECONDS, Executor, Job, JobReport, Status, end_orphan, left_in
 from isoflop.study._ends import put_down, settle
 from isoflop.study._folder import WRITES_AT_A_TIME, Study
 from isoflop.study._lock import supervise
 from isoflop.study._specs import predicted_seconds
-from isoflop.study._states import CANCELLED, RESULT, RunState, State, read_state
+from isoflop.study._states import CANCELLED, RESULT, RunState, State, read_state, was_seen_to_fail
 from isoflop.study._trainer import BUILT_IN, Trainer, complete
 from isoflop.training.spec import RunSpec, branch_file
 
@@ -193,7 +193,10 @@ class _Watch:
         """
         folder = self._study.run_folder(state.run_id)
         end_orphan(folder, GRACE_SECONDS)
-        if (folder / RESULT).exists() and not complete(folder, state.spec, newest_attempt(folder)):
+        if was_seen_to_fail(folder):
+            return state
+        left = left_in(folder, RESULT)
+        if left is not None and not complete(folder, state.spec, newest_attempt(folder), left):
             return read_state(folder, state.spec, supervised=False, own=True)
         return state
 
@@ -253,7 +256,8 @@ class _Watch:
         words = self._trainer.words(spec, folder, self._executor.parent_pid)
         trunk = self._jobs.get(spec.branch.trunk) if spec.branch else None
         after = (trunk.key,) if trunk and not self._has_left(spec) else ()
-        return Job(spec.run_id, attempt, words, folder, after, self._trainer.nodes)
+        leaves = RESULT if self._trainer.is_own else ""
+        return Job(spec.run_id, attempt, words, folder, after, self._trainer.nodes, leaves)
 
     def _has_left(self, spec: RunSpec) -> bool:
         """Whether what a branch goes on from is there."""

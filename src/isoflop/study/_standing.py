@@ -40,6 +40,8 @@ class Standing:
     """The engine that has jobs of the study, "" where none has."""
     in_engine: int = 0
     """How many."""
+    silent: str = ""
+    """Those that do not answer: what their nodes have put down is all that is known."""
     run_seconds: float = 0.0
     """What all runs have taken so far, whatever came of them."""
 
@@ -81,7 +83,9 @@ class Standing:
             "process_hours_left": self.process_hours_left,
             "cost_usd": self.usd(self.process_hours),
             "cost_usd_left": self.usd(self.process_hours_left),
-            "engine": {"name": self.engine, "jobs": self.in_engine} if self.engine else None,
+            "engine": {"name": self.engine, "jobs": self.in_engine, "answers": not self.silent}
+            if self.engine
+            else None,
             "failed": [{"run_id": run.run_id, "state": str(run.state), "reason": run.reason} for run in failed],
             "checks": [{"code": check.code, "ok": check.ok, "message": check.message} for check in self.checks],
             **listed,
@@ -93,6 +97,7 @@ def standing(study: Study) -> Standing:
     plan, runs = study.plan(), {run.run_id: run for run in study.states()}
     with_engines: dict[str, str] = {}
     at_work: set[str] = set()
+    silent: list[str] = []
     for engine in observers(plan.executor, study.folder):
         for job in engine.unsettled():
             run = runs.get(job.id)
@@ -105,10 +110,11 @@ def standing(study: Study) -> Standing:
                 at_work.add(job.id)
             if run.state is not State.CANCELLED:
                 runs[job.id] = _as_reported(study, run, report)
+        silent += [] if engine.answers else [engine.name]
     taken = _seconds_with_engines(study, at_work)
     found = tuple(_timed(run, taken.get(run.run_id, 0.0)) for run in runs.values())
     spent = sum(max(run.seconds, taken.get(run.run_id, 0.0)) for run in found)
-    return replace(_standing(study, plan, found, with_engines), run_seconds=spent)
+    return replace(_standing(study, plan, found, with_engines), run_seconds=spent, silent=" and ".join(silent))
 
 
 def _standing(study: Study, plan: StudyPlan, runs: tuple[RunState, ...], with_engines: Mapping[str, str]) -> Standing:
@@ -133,7 +139,7 @@ def _as_reported(study: Study, run: RunState, report: JobReport) -> RunState:
         return replace(run, state=State.QUEUED, reason=report.reason)
     if report.status is Status.RUNNING:
         return replace(run, state=State.RUNNING)
-    if report.status is Status.DONE and (study.run_folder(run.run_id) / RESULT).exists():
+    if report.status is Status.DONE and (report.left or (study.run_folder(run.run_id) / RESULT).exists()):
         return replace(run, state=State.DONE, step=run.steps)  # a result that the next client will complete
     if report.status is Status.FAILED and report.exit_code != STOPPED_CODE:
         failure = failure_of(report, "", None)

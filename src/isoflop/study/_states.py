@@ -20,6 +20,8 @@ from isoflop.study._specs import predicted_seconds
 from isoflop.training.spec import RunSpec
 
 RESULT = "result.json"
+PUBLISHED = "published.json"
+"""The result of a trainer of somebody's own, completed: no trainer writes here, so that no orphan of one can."""
 RESULT_SCHEMA = "isoflop.result/1"
 METRICS = "metrics.jsonl"
 FAILURE = "failure.json"
@@ -96,9 +98,11 @@ class RunState:
 def read_state(folder: Path, spec: RunSpec, *, supervised: bool, own: bool = False) -> RunState:
     """Where the run in ``folder`` stands; ``supervised`` says whether somebody is running the study, ``own`` whether a
     command of somebody's own trains it, which may be writing its result at this moment."""
-    result = _read_if_whole(folder / RESULT) if own else _read(folder / RESULT)
-    if result is not None and (_is_completed(result, spec) if own else not _is_bare(result)):
-        return _finished(spec, result, folder / RESULT)
+    for name in (PUBLISHED, RESULT):
+        is_own = own or name == PUBLISHED
+        result = _read_if_whole(folder / name) if is_own else _read(folder / name)
+        if result is not None and (_is_completed(result, spec) if is_own else not _is_bare(result)):
+            return _finished(spec, result, folder / name)
     line = _last_line(folder / METRICS)
     if (cancelled := _read(folder / CANCELLED)) is not None:
         return _under_way(spec, State.CANCELLED, line, str(cancelled.get("reason", "")))
@@ -109,6 +113,12 @@ def read_state(folder: Path, spec: RunSpec, *, supervised: bool, own: bool = Fal
         begun = State.STOPPED if (folder / NOTE).exists() else State.PENDING
         return RunState(spec, State.RUNNING if supervised and works_in(folder) else begun)
     return _under_way(spec, State.RUNNING if supervised else State.STOPPED, line)
+
+
+def was_seen_to_fail(folder: Path) -> bool:
+    """Whether the newest attempt was seen to end without a result: one that appears afterwards is not its own."""
+    failure = _read(folder / FAILURE) or {}
+    return failure.get("exit_code") is not None and failure.get("attempt") == newest_attempt(folder)
 
 
 def _is_bare(result: dict[str, Any]) -> bool:

@@ -15,11 +15,11 @@ from isoflop.accounting.flops import flops_per_token
 from isoflop.accounting.params import count_params
 from isoflop.conventions import LossUnit
 from isoflop.errors import UnknownName, UsageError
-from isoflop.executors import ATTEMPT, NODE_RANK, NOTE, PYTHON, RENDEZVOUS
-from isoflop.files import read_object, write_atomic
+from isoflop.executors import ATTEMPT, NODE_RANK, PYTHON, RENDEZVOUS, Left
+from isoflop.files import object_in, write_atomic
 from isoflop.study._executors import ExecutorPlan
 from isoflop.study._plan import TrainerPlan
-from isoflop.study._states import RESULT, RESULT_SCHEMA
+from isoflop.study._states import PUBLISHED, RESULT, RESULT_SCHEMA
 from isoflop.training.spec import RunSpec
 
 
@@ -49,6 +49,12 @@ BUILT_IN = Trainer((PYTHON, "-m", "isoflop.training"))
 def trainer_of(plan: TrainerPlan, where: ExecutorPlan) -> Trainer:
     """The trainer that a study's plan asks for; isoflop's own over several processes where a run is to be spread."""
     if plan.command:
+        if where.nodes > 1 and not any(f"{{{name}}}" in word for name in MEETING for word in plan.command):
+            raise UsageError(
+                f"[executor] says nodes = {where.nodes}, and the trainer's command, which is started on each of them, "
+                "has neither {rendezvous} nor {node_rank}: every node would train the whole run; give it these, or "
+                "nodes = 1."
+            )
         return replace(own_trainer(plan.command), nodes=where.nodes)
     if where.processes == where.nodes == 1:
         return BUILT_IN
@@ -73,6 +79,8 @@ def own_trainer(command: Sequence[str]) -> Trainer:
     return Trainer(tuple(command), is_own=True)
 
 
+MEETING = ("rendezvous", "node_rank")
+"""The placeholders by which processes on several nodes find together."""
 PLACEHOLDERS = {
     "params": "N: matrices and head",
     "params_total": "N with embeddings",
@@ -192,31 +200,30 @@ def has_diverged(loss: Any) -> bool:
     return loss is None or (isinstance(loss, float) and not math.isfinite(loss))
 
 
-def complete(folder: Path, spec: RunSpec, attempt: int) -> str:
-    """Complete a result.json that a command of somebody's own has written; why it cannot be, or "" where it was.
+def complete(folder: Path, spec: RunSpec, attempt: int, left: Left | None) -> str:
+    """Publish what a command of somebody's own had left in its result.json; why it cannot be, or "" where it was.
 
     Needed is ``loss``, in nats per token unless ``loss_unit`` says otherwise; null or a number that is not finite says
     that the run diverged. Everything else is taken from the spec unless the command has written it, and the time from
-    when its process was noted to when it wrote the result.
+    when its process was noted to when it wrote the result. That file stays as it is.
     """
+    if left is None:
+        return f"it ended without a {RESULT}"
     try:
-        result = read_object(folder / RESULT, "write one object")
-    except FileNotFoundError:
-        return "it ended without a result.json"
+        result = object_in(left.text, RESULT, "write one object")
     except UsageError:
-        return "its result.json holds no JSON object"
+        return f"its {RESULT} holds no JSON object"
     if fault := _fault(result):
-        return f"its result.json {fault}"
+        return f"its {RESULT} {fault}"
     loss, planned = result["loss"], planned_facts(spec)
     diverged = has_diverged(loss)
-    seconds, ended = _clocks(folder)
-    seconds = result.get("seconds", seconds)
+    seconds = result.get("seconds", round(max(0.0, left.written - left.began), 3))
     table = {
         **planned,
         "loss_unit": "nats_per_token",
         "seconds": seconds,
         "tokens_per_second": result.get("tokens", planned["tokens"]) / seconds if seconds else None,
-        "finished_at": ended,
+        "finished_at": datetime.fromtimestamp(left.written, UTC).isoformat(timespec="seconds"),
         "corpus_digest": spec.corpus_digest,
         **result,
         "schema": RESULT_SCHEMA,
@@ -227,13 +234,5 @@ def complete(folder: Path, spec: RunSpec, attempt: int) -> str:
         "params": {**planned["params"], **result.get("params", {})},
         "loss": None if diverged else loss,
     }
-    write_atomic(folder / RESULT, json.dumps(table, indent=2) + "\n")
+    write_atomic(folder / PUBLISHED, json.dumps(table, indent=2) + "\n")
     return ""
-
-
-def _clocks(folder: Path) -> tuple[float, str]:
-    """Seconds from the start of the newest attempt to its result, and when that was, by the files' own clock."""
-    ended = (folder / RESULT).stat().st_mtime
-    note = folder / NOTE
-    began = note.stat().st_mtime if note.exists() else ended
-    return round(max(0.0, ended - began), 3), datetime.fromtimestamp(ended, UTC).isoformat(timespec="seconds")

@@ -115,7 +115,8 @@ def _run_ranks(options: argparse.Namespace, logs: Path) -> Ending:
         local = {failure.local_rank: rank for rank, failure in failed.failures.items()}
         return _failed(codes, {local[r]: text for r, text in _said(logs).items() if r in local})
     except RendezvousError as error:
-        return Ending(1, f"isoflop: the nodes of the run did not meet at {config.rdzv_endpoint}: {error}")
+        why = str(error) or "one did not come in time"
+        return Ending(1, f"isoflop: the nodes of the run did not meet at {config.rdzv_endpoint}: {why}")
     return Ending(0, "")
 
 

@@ -15,6 +15,8 @@ from isoflop.files import read_object
 from isoflop.runs.columns import RawTable, column_from_values
 
 RESULT_SCHEMA = "isoflop.result/1"
+RESULTS = ("published.json", "result.json")
+"""Where a run's result stands: the first where its trainer is somebody's own, who writes the second."""
 RECORDED = (
     *("corpus_digest", "spec_digest", "device", "torch", "cpu_capability", "threads"),
     *("seconds", "tokens_per_second", "finished_at"),
@@ -45,7 +47,7 @@ def read_study(folder: Path) -> RawTable:
 
 
 def _has_ended(run: Path) -> bool:
-    return any((run / name).exists() for name in ("result.json", "failure.json", "cancelled.json"))
+    return any((run / name).exists() for name in (*RESULTS, "failure.json", "cancelled.json"))
 
 
 def _measured(folder: Path) -> dict[str, float]:
@@ -67,15 +69,15 @@ def _measured(folder: Path) -> dict[str, float]:
 def _row(run: Path, measured: Mapping[str, float]) -> dict[str, Any]:
     """One run as a row: facts first, clocks last."""
     spec = read_object(run / "spec.json", "delete it, and isoflop sweep init (or quickstart) writes it again")
-    ended = run / "result.json"
-    if not ended.exists():
+    ended = next((run / name for name in RESULTS if (run / name).exists()), None)
+    if ended is None:
         return _row_of(run, spec, _unfinished(run, spec), measured)
     result = read_object(ended, "delete it, and the same command trains this run again")
     if "schema" not in result:
         raise TableError(f"{ended} is as its trainer wrote it; isoflop sweep run {run.parent.parent} completes it.")
     if result.get("schema") != RESULT_SCHEMA:
         seen = result.get("schema")
-        raise TableError(f"{run / 'result.json'} says schema {seen!r}; this isoflop reads {RESULT_SCHEMA!r}.")
+        raise TableError(f"{ended} says schema {seen!r}; this isoflop reads {RESULT_SCHEMA!r}.")
     return _row_of(run, spec, result, measured)
 
 

@@ -52,11 +52,8 @@ def _preview_as_text(priced: Preview, checks: Sequence[Check], made: Study | Non
     """What the runs will take, the first of them in a table, and the checks of the protocol."""
     head = f"{count_of(len(priced.runs))}, {format_flops(priced.flops)} FLOPs in all"
     cost = "" if priced.usd is None else f", {format_usd(priced.usd)}"
-    lines = [
-        f"{head}, about {duration(3600 * priced.hours)} on {priced.workers} {priced.where}{cost}",
-        *priced.notes,
-        "",
-    ]
+    taken = f"about {duration(3600 * priced.hours)} on {priced.workers} {priced.where}"
+    lines = [f"{head}, {taken}{cost}", *priced.notes, ""]
     rows = [("run", "N", "D", "FLOPs", "memory", "time"), *map(_preview_row, priced.runs[:SHOWN])]
     lines += table(rows, left=1)
     if len(priced.runs) > SHOWN:

@@ -56,7 +56,8 @@ def main() -> int:
         workers = str(options.workers)
         before = loop(folder / "before", options.runs, options.workers)
         init = isoflop("init", study, "--workers", workers)
-        run = isoflop("run", study, "--workers", workers)
+        at_a_time = ["--workers", workers] if options.executor == "local" else []
+        run = isoflop("run", study, *at_a_time)
         after = loop(folder / "after", options.runs, options.workers)
         done = len(list(study.glob("runs/*/result.json")))
         print(f"{done} of {options.runs} runs done, {workers} at a time")
@@ -64,7 +65,7 @@ def main() -> int:
             say(name, took)
         for words in (["status"], ["status", "--json", "--runs"], ["collect"]):
             say(" ".join(words), isoflop(words[0], study, *words[1:]))
-        say("run again, all done", isoflop("run", study, "--workers", workers))
+        say("run again, all done", isoflop("run", study, *at_a_time))
         plain = Took((before.wall + after.wall) / 2, (before.cpu + after.cpu) / 2)
         wall, cpu = (1e3 * more / options.runs for more in (run.wall - plain.wall, run.cpu - plain.cpu))
         print(

@@ -239,7 +239,7 @@ def test_a_job_of_kubernetes_is_one_by_its_schema(asked: dict[str, Any], tmp_pat
 
 @pytest.mark.parametrize("asked", [{}, SKY | {"setup": ("pip install isoflop", "nvidia-smi")}])
 def test_a_task_of_skypilot_is_one_by_its_schema(asked: dict[str, Any], tmp_path: Path) -> None:
-    task = written(tmp_path, SkyPilotSettings(**asked), python_job(tmp_path, "a", "pass"))
+    task = written(tmp_path, replace(skypilot(tmp_path), **asked), python_job(tmp_path, "a", "pass"))
     jsonschema.validate(task, SKYPILOT_TASK)
     assert task["envs"]["TASK"] is None
     assert ("setup" in task, "resources" in task) == (bool(asked), bool(asked))
@@ -353,6 +353,9 @@ def test_a_commands_python_is_that_of_the_pod(cluster: Cluster, tmp_path: Path) 
     assert (tmp_path / "stdout.log").read_text().strip() == str(other)
 
 
+NAMED = KubernetesSettings(image="i", claim="c", mount="/data")
+
+
 @pytest.mark.parametrize(
     ("form", "said"),
     [
@@ -360,6 +363,19 @@ def test_a_commands_python_is_that_of_the_pod(cluster: Cluster, tmp_path: Path) 
         (KubernetesSettings(image="i", mount="/"), r"\[kubernetes\] has no claim"),
         (KubernetesSettings(image="i", claim="c"), r"\[kubernetes\] has no mount"),
         (KubernetesSettings(image="i", claim="c", mount="/data"), "mount is '/data', and the study is not below it"),
+        (replace(NAMED, mount="/"), "mount is '/', where a pod has its own system"),
+        (replace(NAMED, python=""), r"\[kubernetes\]: python is ''; name the image's"),
+        (replace(NAMED, namespace="UPPER CASE"), "namespace is 'UPPER CASE'; a name there is of a-z"),
+        (replace(NAMED, namespace="a.b"), "namespace is 'a.b'"),
+        (replace(NAMED, claim="my_claim"), "claim is 'my_claim'"),
+        (replace(NAMED, service_account="-a"), "service_account is '-a'"),
+        (replace(NAMED, image="an image"), "image is 'an image'; the name of an image has no spaces"),
+        (replace(NAMED, node_selector={"a b c": ""}), "node_selector has 'a b c'; a label is called as in"),
+        (replace(NAMED, node_selector={"a/b/c": "x"}), "node_selector has 'a/b/c'"),
+        (replace(NAMED, node_selector={"gpu": "an l4"}), "node_selector has gpu = 'an l4'; a label's value is of"),
+        (replace(NAMED, node_selector={"gpu": "x" * 64}), "63 at most"),
+        (SkyPilotSettings(), r"\[skypilot\] has no volume, and no setup that mounts one"),
+        (SkyPilotSettings(setup=("mount-it",), python=""), r"\[skypilot\]: python is ''"),
         (SkyPilotSettings(volume="v"), "volume and mount go together"),
         (SkyPilotSettings(volume="v", mount="/data"), "mount is '/data', and the study is not below it"),
     ],

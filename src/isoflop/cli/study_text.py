@@ -52,11 +52,8 @@ def _preview_as_text(priced: Preview, checks: Sequence[Check], made: Study | Non
     """What the runs will take, the first of them in a table, and the checks of the protocol."""
     head = f"{count_of(len(priced.runs))}, {format_flops(priced.flops)} FLOPs in all"
     cost = "" if priced.usd is None else f", {format_usd(priced.usd)}"
-    lines = [
-        f"{head}, about {duration(3600 * priced.hours)} on {priced.workers} {priced.where}{cost}",
-        *priced.notes,
-        "",
-    ]
+    taken = f"about {duration(3600 * priced.hours)} on {priced.workers} {priced.where}"
+    lines = [f"{head}, {taken}{cost}", *priced.notes, ""]
     rows = [("run", "N", "D", "FLOPs", "memory", "time"), *map(_preview_row, priced.runs[:SHOWN])]
     lines += table(rows, left=1)
     if len(priced.runs) > SHOWN:
@@ -89,10 +86,8 @@ def _standing_as_text(now: Standing, *, runs: bool) -> str:
         f"{now.name}: {count_of(len(now.runs))}: {counts or 'none'}",
         f"{share:.0%} of {format_flops(now.flops_planned)} FLOPs{left}; {running}",
     ]
-    if now.engine:
-        lines.append(f"{count_of(now.in_engine)} with {now.engine}")
-    if now.silent:
-        lines.append(f"{now.silent} does not answer: what its nodes have put down is all that is known")
+    lines += [f"{count_of(now.in_engine)} with {now.engine}"] if now.engine else []
+    lines += [f"{now.silent} does not answer: what its nodes have put down is all that is known"] if now.silent else []
     if now.executor.price_usd_per_hour:
         to_go = now.usd(now.process_hours_left)
         to_come = "" if to_go is None else f", about {format_usd(to_go)} to go"

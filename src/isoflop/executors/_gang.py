@@ -49,7 +49,7 @@ class Gang:
 
         if any(code_of(one) for one in self._waits) or self._is_unwanted:
             return NOT_BEGUN
-        bundle = _bundle(self._options)
+        bundle = bundle_of(self._options)
         self._group = ray.util.placement_group([bundle] * self._nodes, strategy="STRICT_SPREAD")
         begin = ray.remote(self._work)
         try:
@@ -79,7 +79,7 @@ def ended_of(tasks: Sequence[Any]) -> list[Any]:
     return gangs + (ray.wait(refs, num_returns=len(refs), timeout=0)[0] if refs else [])
 
 
-def _bundle(options: Mapping[str, Any]) -> dict[str, float]:
+def bundle_of(options: Mapping[str, Any]) -> dict[str, float]:
     """What one node of the group is to have, for a task with these options."""
     asked = {"CPU": options["num_cpus"], "GPU": options["num_gpus"], "memory": options.get("memory", 0)}
     return {name: amount for name, amount in {**asked, **options["resources"]}.items() if amount}

@@ -16,6 +16,7 @@ from typing import Any, Protocol
 
 from isoflop.errors import UsageError
 from isoflop.executors._batch import Batch
+from isoflop.executors._cluster_names import check_name, check_selector, label_value
 from isoflop.executors._engine import AS_USUAL, EngineExecutor, Manners
 from isoflop.executors._executor import mebibytes
 from isoflop.files import write_atomic
@@ -71,6 +72,13 @@ class KubernetesSettings:
         for key in ("image", "claim", "mount"):
             if not getattr(self, key):
                 raise UsageError(f"[kubernetes] has no {key}: give image, claim and mount, without which no pod works.")
+        if self.image.split() != [self.image]:
+            raise UsageError(f"[kubernetes]: image is {self.image!r}; the name of an image has no spaces.")
+        check_name("namespace", self.namespace, may_have_dots=False)
+        check_name("service_account", self.service_account)
+        check_name("claim", self.claim)
+        check_selector(self.node_selector)
+        _check_python(self.python, KUBERNETES)
         _check_mount(self.mount, folder, KUBERNETES)
 
     def manifest(self, batch: Batch) -> dict[str, Any]:
@@ -110,7 +118,7 @@ class KubernetesSettings:
             "containers": [container],
             "volumes": [{"name": "study", "persistentVolumeClaim": {"claimName": self.claim}}],
             **_given(serviceAccountName=self.service_account),
-            **_given(nodeSelector={key: _label(value) for key, value in self.node_selector.items()}),
+            **_given(nodeSelector={key: label_value(value) for key, value in self.node_selector.items()}),
         }
 
     def launch(self, batch: Batch, file: str) -> str:
@@ -140,8 +148,11 @@ class SkyPilotSettings:
     def check(self, folder: Path) -> None:
         if bool(self.volume) != bool(self.mount):
             raise UsageError("[skypilot]: volume and mount go together; give both, or neither and a setup that mounts.")
+        if not self.volume and not self.setup:
+            raise UsageError("[skypilot] has no volume, and no setup that mounts one: no task would see the study.")
         if self.mount:
             _check_mount(self.mount, folder, SKYPILOT)
+        _check_python(self.python, SKYPILOT)
 
     def manifest(self, batch: Batch) -> dict[str, Any]:
         """A task whose variable TASK is the number of a task of the batch."""
@@ -230,7 +241,14 @@ def manifests_executor(
     return EngineExecutor(Manifests(form, tell), folder, manners, observes=observes)
 
 
+def _check_python(python: str, table: str) -> None:
+    if not python.strip():
+        raise UsageError(f"[{table}]: python is {python!r}; name the image's, as python3.")
+
+
 def _check_mount(mount: str, folder: Path, table: str) -> None:
+    if PurePosixPath(mount) == PurePosixPath("/"):
+        raise UsageError(f"[{table}]: mount is {mount!r}, where a pod has its own system; mount the volume below it.")
     if not folder.is_relative_to(mount) or not PurePosixPath(mount).is_absolute():
         raise UsageError(
             f"[{table}]: mount is {mount!r}, and the study is not below it but in {folder.parent}; mount the volume "
@@ -249,10 +267,6 @@ def _node(python: str, batch: Batch) -> list[str]:
 def _threads(cpus: int) -> dict[str, str]:
     """Of a machine's processors a container sees all, whatever its share."""
     return dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), str(cpus)) if cpus else {}
-
-
-def _label(value: str | int) -> str:
-    return value if isinstance(value, str) else json.dumps(value)
 
 
 def _given(**facts: Any) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import secrets
 import socket
 from collections.abc import Collection, Mapping, Sequence
@@ -17,10 +18,10 @@ from pathlib import Path
 from typing import Any
 
 from isoflop.errors import UsageError
-from isoflop.executors._batch import Batch
+from isoflop.executors._batch import Batch, open_batches
 from isoflop.executors._engine import AS_USUAL, EngineExecutor, Manners, Phase, Task, Word
 from isoflop.executors._executor import Cause
-from isoflop.executors._gang import NOT_BEGUN, Gang, code_of, ended_of
+from isoflop.executors._gang import NOT_BEGUN, Gang, bundle_of, code_of, ended_of
 from isoflop.executors._nodes import Follower
 from isoflop.executors.node import Node
 from isoflop.files import read_object
@@ -28,6 +29,12 @@ from isoflop.files import read_object
 NAMESPACE = "isoflop"
 KEEPER = "keeper.json"
 _SECONDS_TO_ANSWER = 60.0
+_SECONDS_TO_GREET = 5.0
+# Of HTTP/2 (RFC 9113): how a client begins, with no settings of its own, and the kind of frame that it is answered by.
+_GREETING = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\0\4\0\0\0\0\0"
+_SETTINGS = 4
+_LEAST = 0.0001
+_NOT_CUSTOM = ("", "CPU", "GPU", "memory", "object_store_memory")
 # Where the head of a cluster has a little of this, the keeper goes there: it is the node that lives longest.
 _HEAD = "node:__internal_head__"
 
@@ -64,12 +71,13 @@ class Ray:
         self._settings = settings
         self._began_here = not self._ray.is_initialized()
         if self._began_here:
+            address = _address(settings)
             try:
-                _knock(settings.address)
-                ray.init(settings.address, namespace=NAMESPACE, log_to_driver=False, logging_level=logging.ERROR)
+                _knock(address)
+                ray.init(address, namespace=NAMESPACE, log_to_driver=False, logging_level=logging.ERROR)
             except (OSError, ValueError, RuntimeError) as error:
                 raise UsageError(
-                    f"no Ray cluster answers at {settings.address!r} ({_first_line(error)}); start one with "
+                    f"no Ray cluster answers at {address!r} ({_first_line(error)}); start one with "
                     "ray start --head, or give its address under [ray]."
                 ) from None
         self._keeper = self._find_keeper()
@@ -109,7 +117,9 @@ class Ray:
         return True
 
     def close(self) -> None:
-        if self._ask("is_idle"):
+        """End the keeper that has nothing left to keep: tasks of a batch whose ends are all put down, and which wait
+        for nodes that never come, are nobody's any more."""
+        if self._ask("is_idle", [batch.name for batch in open_batches(self._folder)]):
             self._ray.kill(self._keeper)
         if self._began_here:
             self._ray.shutdown()
@@ -123,6 +133,8 @@ class Ray:
                 break
             except self._ray.exceptions.RayActorError:
                 self._keeper = self._find_keeper()
+            except self._ray.exceptions.RayTaskError as error:
+                raise UsageError(f"Ray refuses the runs: {_first_line(error.cause)}.") from None
         raise UsageError("Ray does not answer; does the cluster have its head (ray status)?")
 
 
@@ -131,10 +143,12 @@ class _Keeper:
 
     def __init__(self) -> None:
         self._tasks: dict[Task, Any] = {}  # one that is Ray's alone, or a Gang
+        self._asked: dict[str, tuple[dict[str, float], int]] = {}  # by a batch: what a node is to have, and how many
 
     def start(self, folder: str, count: int, nodes: int, options: dict[str, Any], awaited: Sequence[Task]) -> None:
         import ray
 
+        self._asked[Path(folder).name] = bundle_of(options), nodes
         begin = ray.remote(_work).options(**options)
         waits = [self._tasks[task] for task in map(tuple, awaited) if task in self._tasks]
         is_plain = nodes == 1 and not any(isinstance(one, Gang) for one in waits)
@@ -154,10 +168,31 @@ class _Keeper:
         """Phase, cause and reason of each task of the batches."""
         asked = {key: task for key, task in self._tasks.items() if key[0] in names}
         gone = set(ended_of(list(asked.values())))
-        return {key: _said(task) if task in gone else (Phase.RUNNING.value, None, "") for key, task in asked.items()}
+        lacking = {name: _lacking(*self._asked[name]) for name in {key[0] for key in asked}}
+        under_way = {name: (Phase.WAITING if why else Phase.RUNNING).value for name, why in lacking.items()}
+        return {
+            key: _said(task) if task in gone else (under_way[key[0]], None, lacking[key[0]])
+            for key, task in asked.items()
+        }
 
-    def is_idle(self) -> bool:
-        return len(ended_of(list(self._tasks.values()))) == len(self._tasks)
+    def is_idle(self, open_batches: Sequence[str]) -> bool:
+        kept = [task for (name, _), task in self._tasks.items() if name in open_batches]
+        return len(ended_of(kept)) == len(kept)
+
+
+def _lacking(asked: Mapping[str, float], nodes: int) -> str:
+    """Why no task can begin on the nodes that the cluster has now, or ""."""
+    import ray
+
+    nodes_now: Any = ray.nodes  # has no types
+    able = [node["Resources"] for node in nodes_now() if node["Alive"]]
+    able = [has for has in able if all(has.get(name, 0.0) >= amount for name, amount in asked.items())]
+    if len(able) >= nodes:
+        return ""
+    wanted = " and ".join(f"{amount:g} {name}" for name, amount in asked.items())
+    if nodes == 1:
+        return f"Ray: no node of the cluster has {wanted}"
+    return f"Ray: {len(able)} nodes of the cluster have {wanted}, and a run is to have {nodes}"
 
 
 def _said(task: Any) -> tuple[str, str | None, str]:
@@ -222,15 +257,47 @@ def _keeper_name(folder: Path) -> str:
     return str(read_object(path, "remove it")["name"])
 
 
+def _check(settings: RaySettings) -> None:
+    """UsageError for amounts that Ray knows not how to give."""
+    amounts = {"cpus": settings.cpus, "gpus": settings.gpus}
+    for name, amount in {**amounts, **{f"resources.{name}": n for name, n in settings.resources.items()}}.items():
+        if amount > 1 and amount != int(amount):
+            raise UsageError(f"[ray] {name} is {amount:g}; above 1 Ray gives whole ones: {int(amount)} or more.")
+        if 0 < amount < _LEAST:
+            raise UsageError(f"[ray] {name} is {amount:g}; Ray gives {_LEAST} at least.")
+    for name in settings.resources:
+        if name in _NOT_CUSTOM:
+            raise UsageError(f"[ray] resources has {name!r}; give cpus, gpus and memory_gib, and here custom ones.")
+
+
+def _address(settings: RaySettings) -> str:
+    """Where the cluster is; UsageError where that would be one that ends with this process."""
+    address = settings.address if settings.address not in ("", "auto") else os.environ.get("RAY_ADDRESS") or "auto"
+    if address == "local":
+        raise UsageError(
+            'the address "local" is a cluster of Ray that ends with this command, and the runs with it; start one '
+            'with ray start --head and give "auto", or take the local executor.'
+        )
+    return address
+
+
 def _knock(address: str) -> None:
-    """OSError where nobody listens at HOST:PORT: Ray itself would try for minutes."""
+    """OSError where nobody listens at HOST:PORT, or something that does not speak as Ray does, which is HTTP/2: Ray
+    itself would try for minutes."""
     host, _, port = address.rpartition(":")
-    if host and port.isdigit() and "/" not in host:
-        socket.create_connection((host, int(port)), timeout=5.0).close()
+    if not (host and port.isdigit() and "/" not in host):
+        return
+    with socket.create_connection((host.strip("[]"), int(port)), timeout=_SECONDS_TO_GREET) as line:
+        if os.environ.get("RAY_USE_TLS", "0") == "1":
+            return
+        line.sendall(_GREETING)
+        answer = line.recv(9)
+        if len(answer) < 4 or answer[3] != _SETTINGS:
+            raise OSError("something else than Ray listens there")
 
 
-def _first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0]
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
 
 
 def ray_executor(
@@ -239,4 +306,6 @@ def ray_executor(
     """An executor that submits to a Ray cluster; ``folder``, for its batches, lies where all nodes see it."""
     folder = folder.absolute()
     folder.mkdir(parents=True, exist_ok=True)
+    if not observes:
+        _check(settings)
     return EngineExecutor(Ray(folder, settings), folder, manners, observes=observes)

@@ -41,7 +41,8 @@ _SET_HERE = {
     **dict.fromkeys(
         ("array", "job-name", "chdir", "output", "open-mode", "export", "dependency", "parsable", "wrap"), ""
     ),
-    **dict.fromkeys(("ntasks", "ntasks-per-node"), ""),
+    # A batch that sbatch waits for, or that is with another cluster's queue, would be taken for lost.
+    **dict.fromkeys(("ntasks", "ntasks-per-node", "wait", "clusters"), ""),
     **{"nodes": "[executor] nodes", "cpus-per-task": "cpus", "signal": "warn_seconds"},
     **{"requeue": "requeue", "no-requeue": "requeue"},
     **{name: name for name in ("partition", "account", "qos", "time")},
@@ -49,6 +50,7 @@ _SET_HERE = {
 _SHORT = {
     **{"a": "array", "J": "job-name", "D": "chdir", "o": "output", "d": "dependency", "n": "ntasks", "N": "nodes"},
     **{"c": "cpus-per-task", "p": "partition", "A": "account", "q": "qos", "t": "time"},
+    **{"W": "wait", "M": "clusters"},
 }
 _NO_SUCH_JOB = "Invalid job id"
 """What ``scancel`` says of a job that has ended."""

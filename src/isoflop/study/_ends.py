@@ -13,7 +13,7 @@ from isoflop.study._executors import engines_with_jobs, observers
 from isoflop.study._failure import failure_of
 from isoflop.study._folder import Study
 from isoflop.study._lock import is_supervised, supervise
-from isoflop.study._states import FAILURE, RESULT
+from isoflop.study._states import FAILURE, RESULT, read_state
 from isoflop.study._trainer import Trainer, complete, planned_facts, trainer_of
 from isoflop.training.spec import RunSpec, read_spec
 
@@ -55,7 +55,10 @@ def settle(study: Study, trainer: Trainer | None = None, besides: str = "") -> M
             if not belongs(job.folder, job.attempt):  # the run was begun again since, elsewhere
                 engine.settle(job)
             elif (report := engine.status(job)).status.is_final:
-                put_down(job, read_spec(job.folder), report, is_own=trainer.is_own)
+                spec = read_spec(job.folder)
+                # A client that died before it settled may have put it down.
+                if not read_state(job.folder, spec, supervised=False, own=trainer.is_own).state.is_finished:
+                    put_down(job, spec, report, is_own=trainer.is_own)
                 engine.settle(job)
             else:
                 under_way[job.id] = engine.name

@@ -12,9 +12,13 @@ PEER =
 quickstart: $(VENV)/.train
 	$(BIN)/isoflop quickstart --out $(OUT)
 
-## All tests that need no accelerator, and the style checks.
+## All tests that need no accelerator, and the style checks. Those of real engines wait most of their time, so they go
+## beside the others; what they said comes last.
 test: $(VENV)/.dev lint
-	$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest tests/engines > $(VENV)/engines.log 2>&1 & engines=$$!; \
+	$(BIN)/python -m pytest --ignore=tests/engines; others=$$?; \
+	wait $$engines; engines=$$?; cat $(VENV)/engines.log; \
+	exit $$((others || engines))
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check

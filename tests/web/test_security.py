@@ -107,7 +107,7 @@ def test_too_large_a_table_is_refused_while_it_comes(client: TestClient) -> None
 
     answer = client.post("/api/tables?name=runs.csv", content=parts())
     assert answer.status_code == 413
-    assert "more than 32 MB" in answer.json()["error"]
+    assert "up to 32 MB" in answer.json()["error"]
 
 
 HOSTILE = '<img src=x onerror=alert(1)></script><script>document.title="owned"</script>'

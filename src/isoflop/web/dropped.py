@@ -108,7 +108,9 @@ class Tables:
             return refused(error)
         content = await _body(request)
         if content is None:
-            return JSONResponse({"error": f"the page reads tables of up to {LARGEST // 2**20} MB: isoflop report reads more."}, 413)
+            return JSONResponse(
+                {"error": f"the page reads tables of up to {LARGEST // 2**20} MB: isoflop report reads more."}, 413
+            )
         try:
             found = await run_in_threadpool(_read, asked, content)
             if isinstance(found, dict):
@@ -151,7 +153,9 @@ def _read(asked: Mapping[str, Any], content: bytes) -> Table | dict[str, Any]:
 
 def _refuse_long(name: str, rows: int) -> None:
     if rows > MOST_ROWS:
-        raise TableError(f"{name} has {rows:,} rows, and the page reports on up to {MOST_ROWS:,}: isoflop report reads it.")
+        raise TableError(
+            f"{name} has {rows:,} rows, and the page reports on up to {MOST_ROWS:,}: isoflop report reads it."
+        )
 
 
 def _decoded(name: str, content: bytes) -> str:

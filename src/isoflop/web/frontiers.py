@@ -103,9 +103,17 @@ def _axis(which: str, asked: Sequence[Law], data: Sequence[marks.Trace]) -> dict
     conventions = {law.conventions for law in asked}
     if which == "loss":
         alike = len({one.loss for one in conventions}) == 1
-        return {"title": {"text": loss_title(asked[0].conventions) if alike else "loss, as each law measures it"}}
+        return {
+            "title": {"text": _in_two(loss_title(asked[0].conventions) if alike else "loss, as each law measures it")}
+        }
     values = [value for drawn in data for value in drawn["y"]]
     alike = len({one.params for one in conventions}) == 1
     counted = params_title(asked[0].conventions) if alike else "parameters N, as each law counts them"
     title = f"N*: {counted}" if which == "params" else "D*: training tokens"
-    return log_axis(title, min(values) / 1.3, max(values) * 1.3, count_label)
+    return log_axis(_in_two(title), min(values) / 1.3, max(values) * 1.3, count_label)
+
+
+def _in_two(title: str) -> str:
+    """A long title of an upright axis in two lines, or a small figure would cut it."""
+    head, mark, rest = title.partition(" (") if " (" in title else title.partition(", ")
+    return f"{head}{mark.rstrip(' (')}<br>{mark.strip(', ')}{rest}" if len(title) > 26 and rest else title

@@ -27,7 +27,9 @@ def parse_jsonl(text: Iterable[str], path: Path, longest: int | None = None) -> 
         if line.strip():
             rows.append(number)
             run = _object(line, path, number)
-            objects.append({name: cut(value, longest) if isinstance(value, str) else value for name, value in run.items()})
+            objects.append(
+                {name: cut(value, longest) if isinstance(value, str) else value for name, value in run.items()}
+            )
     if not objects:
         raise TableError(f"{path} is empty; give one object a line, with the keys params, tokens and loss.")
     names = dict.fromkeys(name for run in objects for name in run)

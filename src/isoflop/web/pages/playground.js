@@ -21,11 +21,12 @@ const slider = (control, changed) => {
   return { ...made, set: (to) => { if (Number.isFinite(Number(to))) made.set(Number(to)); } };
 };
 
-// A paper's arXiv number leads to it.
-const paperLine = (paper) => {
-  const found = /arXiv[ :](\d{4}\.\d{4,5})/.exec(paper);
-  return found ? [paper.slice(0, found.index), element("a", { href: `https://arxiv.org/abs/${found[1]}`, rel: "noreferrer" }, found[0]), paper.slice(found.index + found[0].length)] : [paper];
-};
+// A paper's arXiv number leads to it, and so does an address.
+const paperLine = (paper) => paper.split(/(arXiv[ :]\d{4}\.\d{4,5}|https:\/\/[^\s,]+)/).map((part, k) => {
+  if (k % 2 === 0) return part;
+  const href = part.startsWith("https") ? part : `https://arxiv.org/abs/${part.slice(6)}`;
+  return element("a", { href, rel: "noreferrer" }, part.replace("https://", ""));
+});
 
 const show = (answer, query) => {
   byId("error").textContent = "";

@@ -61,7 +61,8 @@ def page(
     name: str, path: str, title: str, version: str, fill: Mapping[str, str] | None = None, script: str = ""
 ) -> str:
     """A page of the site: what ``name``.html holds, under the navigation with ``path`` marked. ``fill`` are further
-    words of it, which are escaped here; ``script`` the module that it runs, where that is not its own; ``version`` is that of plotly's file, which is kept for a year."""
+    words of it, which are escaped here; ``script`` the module that it runs, where that is not its own; ``version`` is
+    that of plotly's file, which is kept for a year."""
     body = Template(_text(f"{name}.html")).substitute({key: escape(value) for key, value in (fill or {}).items()})
     links = "".join(_link(to, text, to == path) for to, text in NAV.items())
     words = {"title": escape(title), "nav": links, "body": body, "script": script or name, "plotly": version}

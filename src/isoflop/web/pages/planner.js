@@ -1,5 +1,5 @@
 // The planner: controls to a question, the answer to numbers and figures; the address holds the settings.
-import { ask, follow, settle } from "/static/ask.js";
+import { ask, follow, sentenceOf, settle } from "/static/ask.js";
 import { dialOf, read, writeSi } from "/static/controls.js";
 import { byId, element, figure, key, sheet, table, tiles, typeset } from "/static/show.js";
 
@@ -174,4 +174,4 @@ const begin = async () => {
   form.addEventListener("submit", (event) => event.preventDefault());
   changed();
 };
-begin().catch((error) => fail(error.message));
+begin().catch((error) => fail(sentenceOf(error)));

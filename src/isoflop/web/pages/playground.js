@@ -1,5 +1,5 @@
 // One playground, whichever it is: its description says what can be moved, its answer what to show.
-import { ask, follow } from "/static/ask.js";
+import { ask, follow, sentenceOf } from "/static/ask.js";
 import { dial } from "/static/controls.js";
 import { byId, element, figure, tiles, typeset } from "/static/show.js";
 
@@ -67,4 +67,4 @@ const begin = async () => {
   form.addEventListener("submit", (event) => event.preventDefault());
   changed();
 };
-begin().catch((error) => fail(error.message));
+begin().catch((error) => fail(sentenceOf(error)));

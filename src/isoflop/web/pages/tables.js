@@ -1,5 +1,5 @@
 // A table that is dropped or chosen: sent to the server on this machine, its report shown in a frame of its own.
-import { ask, Refused } from "/static/ask.js";
+import { ask, sentenceOf } from "/static/ask.js";
 import { byId, element } from "/static/show.js";
 
 const NEEDED = { params: "parameters N", tokens: "training tokens D", loss: "the loss" };
@@ -61,7 +61,7 @@ const send = async () => {
   } catch (error) {
     if (mine !== under_way) return;
     byId("status").textContent = "";
-    byId("error").textContent = error instanceof Refused ? error.message : "The server does not answer: is isoflop serve still running?";
+    byId("error").textContent = sentenceOf(error);
     byId("again").hidden = false;
   } finally {
     if (mine === under_way) byId("status").classList.remove("busy");

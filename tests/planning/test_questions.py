@@ -343,6 +343,12 @@ def test_serving_with_limited_data_is_one_optimum(law):
     assert float(found.cost) <= cost.min() * (1 + 1e-9)
 
 
+def test_a_lifecycle_without_an_answer_is_refused_before_its_draws_are_searched(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("isoflop.planning.lifecycle.ask_all", lambda *_, **__: pytest.fail("the draws were searched"))
+    with pytest.raises(DataError, match="ask for fewer"):
+        lifecycle(laws.law("besiroglu2024"), 1e24, Demand(prompt_tokens=1e15), unique_tokens=1e9)
+
+
 def test_a_lifecycle_on_hardware_is_in_dollars():
     """Training and serving at one utilisation: FLOPs over the peak, the MFU and the hour, at the price."""
     asked = Asked(demand=Demand(2e12), hardware="H100", devices=512, mfu=0.4, price_usd_per_hour=2.0)

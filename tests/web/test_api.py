@@ -18,6 +18,8 @@ from isoflop.cli.main import run
 from isoflop.hardware import accelerators
 from isoflop.study import Study
 from isoflop.web.dropped import KEPT
+from isoflop.web.live import KEPT as ANSWERS
+from isoflop.web.live import Watched
 from tests.web.conftest import RUNNING_STEPS, planted_csv, write_metrics
 
 
@@ -136,6 +138,17 @@ class TestStudies:
         assert found["refit"]["target"] == 1e12
         assert found["refit"]["params"] is None
         assert found["said"]["refit"].startswith("No answer for 1e12 FLOPs yet: ")
+
+    def test_answers_are_kept_for_the_newest_few_targets(self, study: Study, monkeypatch: pytest.MonkeyPatch) -> None:
+        watched, looks = Watched(study), []
+        look = Watched._look
+        monkeypatch.setattr(Watched, "_look", lambda self, budget: looks.append(budget) or look(self, budget))
+        for target in ("1e12", "1e13", "1e12", "1e13"):  # two readers who ask about different targets
+            watched.answer(target)
+        assert looks == [1e12, 1e13]
+        for decade in range(12, 12 + 2 * ANSWERS):
+            watched.answer(f"1e{decade}")
+        assert len(watched.answers) == ANSWERS
 
     def test_a_study_that_is_not_there(self, watching: TestClient) -> None:
         assert watching.get("/api/studies/1").status_code == 404

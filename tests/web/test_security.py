@@ -13,7 +13,7 @@ from starlette.testclient import TestClient
 from isoflop.cli.main import run
 from isoflop.web.api import Shown
 from isoflop.web.app import application
-from isoflop.web.dropped import LARGEST
+from isoflop.web.dropped import KEPT, LARGEST, MOST_ROWS
 from isoflop.web.security import COOKIE
 from tests.web.conftest import HERE, planted_csv
 
@@ -34,7 +34,9 @@ def test_the_names_of_this_machine_are_not(client: TestClient, host: str) -> Non
     assert client.get("/", headers={"host": host}).status_code == 200
 
 
-@pytest.mark.parametrize("origin", ["https://evil.example", "null", "http://127.0.0.1:9000", "http://[", ""])
+@pytest.mark.parametrize(
+    "origin", ["https://evil.example", "null", "http://127.0.0.1:9000", "https://127.0.0.1:8000", "http://[", ""]
+)
 def test_another_origin_is_refused(client: TestClient, origin: str) -> None:
     for ask in (client.get, client.post):
         assert ask("/api/tables", headers={"origin": origin}).status_code == 403
@@ -107,7 +109,41 @@ def test_too_large_a_table_is_refused_while_it_comes(client: TestClient) -> None
 
     answer = client.post("/api/tables?name=runs.csv", content=parts())
     assert answer.status_code == 413
-    assert "more than 32 MB" in answer.json()["error"]
+    assert "up to 32 MB" in answer.json()["error"]
+
+
+def test_a_long_table_is_refused_before_it_is_fitted(client: TestClient) -> None:
+    rows = "1e8,2e9,3.1\n" * (MOST_ROWS + 1)
+    answer = client.post("/api/tables?name=runs.csv", content=f"params,tokens,loss\n{rows}".encode())
+    assert answer.status_code == 422
+    assert "20,001 rows" in answer.json()["error"]
+    assert "isoflop report" in answer.json()["error"]
+
+
+def test_a_target_that_nobody_could_run_is_refused_before_anything_is_fitted(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("isoflop.web.dropped.render", lambda _: pytest.fail("it was fitted"))
+    answer = client.post("/api/tables?name=runs.csv&target=1e60", content=planted_csv().encode())
+    assert answer.status_code == 422
+    assert "nobody could make" in answer.json()["error"]
+
+
+def test_a_cell_of_ten_megabytes_is_shown_cut(client: TestClient) -> None:
+    header, *rows = planted_csv(rows=3).splitlines()
+    text = "\n".join([f"{header},run_id", f"{rows[0]},{'x' * 10_000_000}", *(f"{row},short" for row in rows[1:])])
+    answer = client.post("/api/tables?name=runs.csv&draws=100", content=text.encode())
+    assert answer.status_code == 201, answer.text
+    report = client.get(answer.json()["report"]).text
+    assert "xxx …" in report
+    assert "x" * 1000 not in report
+
+
+def test_a_lost_reader_finds_a_way_back(client: TestClient) -> None:
+    answer = client.get("/nowhere", headers={"accept": "text/html"})
+    assert answer.status_code == 404
+    assert 'href="/"' in answer.text
+    assert client.get("/api/nowhere", headers={"accept": "text/html"}).json()["error"]
 
 
 HOSTILE = '<img src=x onerror=alert(1)></script><script>document.title="owned"</script>'
@@ -159,6 +195,30 @@ class TestCommand:
         with socket.create_server(("127.0.0.1", 0)) as taken:
             assert run(["serve", "--port", str(taken.getsockname()[1])]) == 2
         assert "give another --port" in capsys.readouterr().err
+
+    @pytest.mark.parametrize(
+        ("words", "says"),
+        [
+            (["--host", ""], "--host is empty"),
+            (["--host", "no.such.host.invalid"], "no address of this machine is called"),
+            (["--token", "a b"], "letters, digits"),
+            (["--token", "a&b"], "letters, digits"),
+            (["--token", "clé"], "letters, digits"),
+        ],
+    )
+    def test_a_host_or_a_token_that_cannot_be(
+        self, words: list[str], says: str, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert run(["serve", "--port", "0", *words]) == 2
+        assert says in capsys.readouterr().err
+
+    def test_more_tables_than_are_kept(self, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+        """The first would vanish without a word."""
+        tables = [tmp_path / f"{k}.csv" for k in range(KEPT + 1)]
+        for table in tables:
+            table.write_text(planted_csv(rows=3))
+        assert run(["serve", *map(str, tables)]) == 2
+        assert f"the page keeps {KEPT}" in capsys.readouterr().err
 
     @pytest.mark.parametrize("words", [["nowhere.csv"], ["."], ["--port", "99999"], ["--host", "no.such.host.invalid"]])
     def test_what_cannot_be_served(

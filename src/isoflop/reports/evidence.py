@@ -11,7 +11,7 @@ import numpy as np
 
 from isoflop import laws
 from isoflop.conventions import ParamsConvention
-from isoflop.errors import DataError, IsoflopError
+from isoflop.errors import DataError, IsoflopError, UsageError
 from isoflop.fitting import (
     Approaches,
     Backtest,
@@ -32,8 +32,10 @@ from isoflop.fitting.backtest import JUMPS
 from isoflop.fitting.fit import DRAWS, FRONTIER, LEVEL
 from isoflop.laws import Family, Law
 from isoflop.planning import Plan, PlanRow, plan
+from isoflop.planning.optimum import LARGEST
 from isoflop.quantities import format_flops
 from isoflop.runs import Runs, with_convention
+from isoflop.sweeps.designs import FLOPS_PER_PARAM_AND_TOKEN
 
 LARGE = 2000
 """Of more runs than these the bootstrap has FEW_DRAWS, and what fits again and again does so on SAMPLE of them."""
@@ -244,6 +246,13 @@ class Evidence:
         return f"{format_flops(self.target)} FLOPs"
 
 
+def check_target(wanted: Wanted) -> None:
+    """UsageError for a target that is no run of countable N and D under any law: said before anything is fitted."""
+    target, most = wanted.target, FLOPS_PER_PARAM_AND_TOKEN * LARGEST**2
+    if target is not None and not FLOPS_PER_PARAM_AND_TOKEN <= target <= most:
+        raise UsageError(f"a target of {target:.3g} FLOPs is a run that nobody could make; give 1e18 to 1e30.")
+
+
 def gather(
     runs: Runs,
     wanted: Wanted = Wanted(),
@@ -252,5 +261,9 @@ def gather(
     provenance: Mapping[str, str] | None = None,
     aside: Runs | None = None,
 ) -> Evidence:
-    """The evidence of a table of runs, all of which are fitted, and of those that were left ``aside``."""
+    """The evidence of a table of runs, all of which are fitted, and of those that were left ``aside``.
+
+    Raises UsageError for a target that no law could answer.
+    """
+    check_target(wanted)
     return Evidence(title or runs.source, runs, runs, wanted, aside=aside, provenance=provenance or {})

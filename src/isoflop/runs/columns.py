@@ -48,6 +48,16 @@ def column_from_text(name: str, cells: Sequence[str]) -> Column:
     return text if blank.all() else numbers
 
 
+def cut(text: str, longest: int | None) -> str:
+    """A text of at most ``longest`` characters and a sign that there were more; None for no limit. A column is as wide
+    as its longest cell, in every row: one of megabytes would fill the memory.
+
+    >>> cut("abcdef", 3), cut("abc", 3)
+    ('abc …', 'abc')
+    """
+    return text if longest is None or len(text) <= longest else f"{text[:longest]} …"
+
+
 def column_from_values(name: str, values: Sequence[object]) -> Column:
     """The same for values that already have a type: numbers stay numbers, None is blank, the rest is text.
 

@@ -22,7 +22,7 @@ READERS: dict[str, Callable[[Path], RawTable]] = {
     ".jsonl": read_jsonl,
     ".parquet": read_parquet,
 }
-PARSERS: dict[str, Callable[[Iterable[str], Path], RawTable]] = {
+PARSERS: dict[str, Callable[[Iterable[str], Path, int | None], RawTable]] = {
     ".csv": parse_delimited,
     ".tsv": parse_delimited,
     ".jsonl": parse_jsonl,
@@ -55,11 +55,12 @@ def read_runs(path: Path | str, columns: Mapping[str, str] | None = None, where:
     return Runs(**assemble(raw, columns or {}, where))
 
 
-def parse_table(text: str, name: str) -> RawTable:
+def parse_table(text: str, name: str, longest: int | None = None) -> RawTable:
     """What a CSV, TSV or JSONL table holds that is in memory already, before anything is asked of it.
 
     ``name`` is what the table is called in messages; what it ends in says how it is read. TableError for what cannot
-    be. ``runs_of`` makes runs of it.
+    be. ``runs_of`` makes runs of it. Texts are cut to ``longest`` characters where it is given: strangers' cells may
+    hold megabytes.
 
     >>> list(parse_table("n,d,loss\\n1e8,2e9,3.1\\n", "mine.csv").columns)
     ['n', 'd', 'loss']
@@ -67,7 +68,7 @@ def parse_table(text: str, name: str) -> RawTable:
     parse = PARSERS.get(Path(name).suffix.lower())
     if parse is None:
         raise TableError(f"{name} is none of the tables that can be read here ({', '.join(PARSERS)}).")
-    return parse(io.StringIO(text, newline=""), Path(name))
+    return parse(io.StringIO(text, newline=""), Path(name), longest)
 
 
 def runs_of(raw: RawTable, columns: Mapping[str, str] | None = None) -> Runs:

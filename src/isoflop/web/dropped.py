@@ -16,9 +16,10 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
-from isoflop.errors import IsoflopError, TableError
+from isoflop.errors import IsoflopError, TableError, UsageError
 from isoflop.quantities import read_flops
 from isoflop.reports import Wanted, gather, render
+from isoflop.reports.evidence import check_target
 from isoflop.runs import Runs, parse_table, read_runs, runs_of
 from isoflop.web.operations import NotHere, refusal, refused
 from isoflop.web.parameters import Parameter, read_query
@@ -27,6 +28,10 @@ from isoflop.web.security import REPORT_POLICY
 KEPT = 8
 LARGEST = 32 * 2**20
 """Bytes of a table that is dropped."""
+MOST_ROWS = 20_000
+"""Runs of a table here: its report takes as long as anybody waits before a page, and others wait for their turn."""
+LONGEST_CELL = 200
+"""Characters of a cell that are kept."""
 NEEDED = ("params", "tokens", "loss")
 POST = (
     Parameter("name", "The file's name; what it ends in says how it is read: .csv, .tsv or .jsonl.", required=True,
@@ -72,7 +77,11 @@ class Tables:
 
     def open(self, path: Path) -> Table:
         """Read a file of this machine, which the server was started for."""
-        return self.keep(_table(path.name, read_runs(path)))
+        if len(self.kept) == KEPT:
+            raise UsageError(f"{path} is one table too many: the page keeps {KEPT}; start it with those that matter.")
+        runs = read_runs(path)
+        _refuse_long(str(path), len(runs))
+        return self.keep(_table(path.name, runs))
 
     @property
     def routes(self) -> list[Route]:
@@ -89,9 +98,8 @@ class Tables:
         found = self.kept.get(request.path_params["id"])
         if found is None:
             return refused(NotHere(f"no such table; the last {KEPT} are kept, until the server ends: drop it again."))
-        async with self.turn:
-            report = await run_in_threadpool(lambda: found.report)
-        return HTMLResponse(report, headers=POLICY | {"cache-control": "no-store"})
+        await self._make(found)
+        return HTMLResponse(found.report, headers=POLICY | {"cache-control": "no-store"})
 
     async def _drop(self, request: Request) -> Response:
         try:
@@ -100,26 +108,23 @@ class Tables:
             return refused(error)
         content = await _body(request)
         if content is None:
-            return JSONResponse({"error": f"a table of more than {LARGEST // 2**20} MB: isoflop report reads it."}, 413)
-        async with self.turn:
-            return await run_in_threadpool(self._answer, asked, content)
-
-    def _answer(self, asked: Mapping[str, Any], content: bytes) -> Response:
-        name = PurePath(asked["name"]).name
+            return JSONResponse(
+                {"error": f"the page reads tables of up to {LARGEST // 2**20} MB: isoflop report reads more."}, 413
+            )
         try:
-            raw = parse_table(_decoded(name, content), name)
-            mapped = {ours: asked[ours] for ours in NEEDED if asked[ours] is not None}
-            missing = [ours for ours in NEEDED if ours not in raw.columns and ours not in mapped]
-            if missing:
-                says = f"{name} has no column called {' or '.join(missing)}: say which one holds it."
-                there = [column[:200] for column in list(raw.columns)[:500]]
-                return JSONResponse({"missing": missing, "columns": there, "says": says})
-            runs = runs_of(raw, mapped)
-            found = _table(name, runs, asked["target"], asked["draws"])
-            found.report  # noqa: B018 - made here, that what cannot be asked of the table is refused
-            return JSONResponse(self.keep(found).to_dict(), 201)
+            found = await run_in_threadpool(_read, asked, content)
+            if isinstance(found, dict):
+                return JSONResponse(found)
+            await self._make(found)  # here, that what cannot be asked of the table is refused
         except IsoflopError as error:
             return refused(error)
+        return JSONResponse(self.keep(found).to_dict(), 201)
+
+    async def _make(self, table: Table) -> None:
+        """Make a report, one at a time; one that is there waits for nobody."""
+        if "report" not in vars(table):
+            async with self.turn:
+                await run_in_threadpool(lambda: table.report)
 
 
 async def _body(request: Request) -> bytes | None:
@@ -133,6 +138,26 @@ async def _body(request: Request) -> bytes | None:
     return b"".join(parts)
 
 
+def _read(asked: Mapping[str, Any], content: bytes) -> Table | dict[str, Any]:
+    """The table that was sent; or which columns are to be named, and those that there are."""
+    name = PurePath(asked["name"]).name
+    raw = parse_table(_decoded(name, content), name, LONGEST_CELL)
+    mapped = {ours: asked[ours] for ours in NEEDED if asked[ours] is not None}
+    missing = [ours for ours in NEEDED if ours not in raw.columns and ours not in mapped]
+    if missing:
+        says = f"{name} has no column called {' or '.join(missing)}: say which one holds it."
+        return {"missing": missing, "columns": [column[:200] for column in list(raw.columns)[:500]], "says": says}
+    _refuse_long(name, len(raw.rows))
+    return _table(name, runs_of(raw, mapped), asked["target"], asked["draws"])
+
+
+def _refuse_long(name: str, rows: int) -> None:
+    if rows > MOST_ROWS:
+        raise TableError(
+            f"{name} has {rows:,} rows, and the page reports on up to {MOST_ROWS:,}: isoflop report reads it."
+        )
+
+
 def _decoded(name: str, content: bytes) -> str:
     try:
         return content.decode("utf-8-sig")
@@ -142,6 +167,7 @@ def _decoded(name: str, content: bytes) -> str:
 
 def _table(name: str, runs: Runs, target: str | None = None, draws: int | None = None) -> Table:
     wanted = Wanted(target=None if target is None else read_flops(target).value, draws=draws)
+    check_target(wanted)
     return Table(token_hex(8), name, runs, wanted)
 
 

@@ -24,13 +24,14 @@ TITLES = {"params": "N*", "tokens": "D*", "loss": "loss"}
 
 
 def frontier_figures(asked: Sequence[Law], found: Plan) -> dict[str, Figure]:
-    """Three figures, "params", "tokens" and "loss", each a line a law with its band, and the budget marked.
+    """Figures "params", "tokens" and, where a law has one, "loss": each a line a law with its band, the budget marked.
 
     A law that gives no optimum somewhere in the range is drawn at the budget alone.
     """
     decade = np.log10(found.budget.value)
     span = min(LEAST, int(np.floor(decade - 1))), max(MOST, int(np.ceil(decade + 1)))
-    return {which: _figure(which, asked, found, span) for which in TITLES}
+    shown = [which for which in TITLES if which != "loss" or any(law.has_loss for law in asked)]
+    return {which: _figure(which, asked, found, span) for which in shown}
 
 
 def _figure(which: str, asked: Sequence[Law], found: Plan, span: tuple[int, int]) -> Figure:
@@ -43,7 +44,7 @@ def _figure(which: str, asked: Sequence[Law], found: Plan, span: tuple[int, int]
     budget = {"type": "line", "x0": found.budget.value, "x1": found.budget.value, "y0": 0, "y1": 1, "yref": "paper"}
     budget |= {"line": {"color": "@muted", "width": 1, "dash": "dot"}, "layer": "below"}
     layout: dict[str, Any] = {"xaxis": flops_axis(10.0 ** span[0], 10.0 ** span[1]), "shapes": [budget]}
-    layout |= {"yaxis": _axis(which, asked, data), "showlegend": len(asked) > 1, "legend": _LEGEND}
+    layout |= {"yaxis": _axis(which, asked, data)}
     return {"data": data, "layout": layout}
 
 
@@ -55,7 +56,12 @@ def _frontier(law: Law, level: float, span: tuple[int, int], which: str, rank: i
         return ()
     interval = getattr(found, f"{which}_interval") if rank == 0 else None
     band = () if interval is None else (_band(found, interval),)
-    return (*band, _line(found, which, law.id, COLOURS[rank % len(COLOURS)], DASHES[rank % len(DASHES)]))
+    return (*band, _line(found, which, law.id, *_look(rank)))
+
+
+def _look(rank: int) -> tuple[str, str]:
+    """The colour and the dash of a line: no two laws of 25 have both."""
+    return COLOURS[rank % len(COLOURS)], DASHES[(rank + rank // len(COLOURS)) % len(DASHES)]
 
 
 @lru_cache(maxsize=128)
@@ -65,9 +71,6 @@ def _plans(law: Law, level: float, low: int, high: int) -> Plans | None:
         return plans(law, np.geomspace(10.0**low, 10.0**high, KNOTS_A_DECADE * (high - low) + 1), level=level)
     except DataError:
         return None
-
-
-_LEGEND = {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "itemclick": False, "itemdoubleclick": False}
 
 
 def _band(frontier: Plans, interval: tuple[Any, Any]) -> marks.Trace:
@@ -100,9 +103,17 @@ def _axis(which: str, asked: Sequence[Law], data: Sequence[marks.Trace]) -> dict
     conventions = {law.conventions for law in asked}
     if which == "loss":
         alike = len({one.loss for one in conventions}) == 1
-        return {"title": {"text": loss_title(asked[0].conventions) if alike else "loss, as each law measures it"}}
+        return {
+            "title": {"text": _in_two(loss_title(asked[0].conventions) if alike else "loss, as each law measures it")}
+        }
     values = [value for drawn in data for value in drawn["y"]]
     alike = len({one.params for one in conventions}) == 1
     counted = params_title(asked[0].conventions) if alike else "parameters N, as each law counts them"
     title = f"N*: {counted}" if which == "params" else "D*: training tokens"
-    return log_axis(title, min(values) / 1.3, max(values) * 1.3, count_label)
+    return log_axis(_in_two(title), min(values) / 1.3, max(values) * 1.3, count_label)
+
+
+def _in_two(title: str) -> str:
+    """A long title of an upright axis in two lines, or a small figure would cut it."""
+    head, mark, rest = title.partition(" (") if " (" in title else title.partition(", ")
+    return f"{head}{mark.rstrip(' (')}<br>{mark.strip(', ')}{rest}" if len(title) > 26 and rest else title

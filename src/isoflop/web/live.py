@@ -19,6 +19,8 @@ from isoflop.web.operations import NotHere
 from isoflop.web.parameters import Parameter
 
 WITHIN = 2.0
+KEPT = 16
+"""Answers, and refits, of a study that are kept: one a target."""
 BEYOND = 10.0
 """How many times the largest budget is asked about where no target is named."""
 MOST_CURVES = 60
@@ -31,21 +33,21 @@ STUDY = (Parameter("target", "The budget that the study is for, in FLOPs; ten ti
 
 @dataclass
 class Watched:
-    """A study, and the last answer about it: while nothing in its folder changes, that answer stands."""
+    """A study, and the last answer about each target: while nothing in its folder changes, it stands."""
 
     study: Study
     lock: Lock = field(default_factory=Lock)
-    answers: dict[str, tuple[object, dict[str, Any]]] = field(default_factory=dict)
+    answers: dict[float | None, tuple[object, dict[str, Any]]] = field(default_factory=dict)
     refits: dict[tuple[float, frozenset[str]], SoFar] = field(default_factory=dict)
 
     def answer(self, target: str | None) -> dict[str, Any]:
         """Where the study stands now; ``target`` is the budget, as text, that a refit is asked about."""
         budget = None if target is None else read_flops(target).value
         with self.lock:
-            seen = (self._seen(), budget)
-            if "last" not in self.answers or self.answers["last"][0] != seen:
-                self.answers["last"] = seen, self._look(budget)
-            return self.answers["last"][1]
+            seen = self._seen()
+            if budget not in self.answers or self.answers[budget][0] != seen:
+                _keep(self.answers, budget, (seen, self._look(budget)))
+            return self.answers[budget][1]
 
     def _seen(self) -> object:
         """What changes when anything happens: sizes and times of the files that tell of it."""
@@ -68,8 +70,16 @@ class Watched:
         if not done:
             return SoFar(0, target, WITHIN, why="no run has ended")
         if (target, done) not in self.refits:
-            self.refits[target, done] = _fitted(self.study, target, len(done))
+            _keep(self.refits, (target, done), _fitted(self.study, target, len(done)))
         return self.refits[target, done]
+
+
+def _keep(kept: dict[Any, Any], key: object, value: object) -> None:
+    """Keep a value among the newest few: anybody may ask about any number of targets."""
+    kept.pop(key, None)
+    kept[key] = value
+    while len(kept) > KEPT:
+        kept.pop(next(iter(kept)))
 
 
 def _fitted(study: Study, target: float, done: int) -> SoFar:

@@ -11,7 +11,7 @@ import ipaddress
 from dataclasses import dataclass
 from http.cookies import CookieError, SimpleCookie
 from secrets import compare_digest
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import parse_qsl, urlencode
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import JSONResponse, RedirectResponse, Response
@@ -51,13 +51,21 @@ def is_loopback(host: str) -> bool:
         return False
 
 
+def is_everywhere(host: str) -> bool:
+    """Whether it is the address that stands for all addresses of this machine.
+
+    >>> is_everywhere("0.0.0.0"), is_everywhere("::"), is_everywhere("box.lan")
+    (True, True, False)
+    """
+    try:
+        return ipaddress.ip_address(host).is_unspecified
+    except ValueError:
+        return False
+
+
 def names_of(host: str) -> frozenset[str] | None:
     """The names that a page served on ``host`` may be asked for by; None for any, where it is served on all."""
-    try:
-        everywhere = ipaddress.ip_address(host).is_unspecified
-    except ValueError:
-        everywhere = False
-    return None if everywhere else LOOPBACK | {host.lower()}
+    return None if is_everywhere(host) else LOOPBACK | {host.lower()}
 
 
 @dataclass(frozen=True)
@@ -91,7 +99,7 @@ class Guard:
         if self.names is not None and _name(host) not in self.names:
             return _refuse(421, "this page answers to the name it was started for; open the address it printed.")
         origin = headers.get("origin")
-        if origin is not None and urlsplit_or_none(origin) != host:
+        if origin is not None and not self._is_ours(origin, host):
             return _refuse(403, "another site's page may ask nothing here; open this page itself.")
         if not self.token:
             return None
@@ -112,16 +120,13 @@ class Guard:
             return answer
         return _refuse(401, "the token is missing or wrong; open the address that isoflop serve printed.")
 
+    def _is_ours(self, origin: str, host: str) -> bool:
+        """Whether an origin is this page's own. With a token it may stand behind a proxy that encrypts."""
+        schemes = ("http", "https") if self.token else ("http",)
+        return origin in [f"{scheme}://{host}" for scheme in schemes] and bool(host)
+
     def _is_token(self, given: str) -> bool:
         return compare_digest(given.encode(), self.token.encode())
-
-
-def urlsplit_or_none(origin: str) -> str | None:
-    """Host and port of an origin, as a Host header has them; None for what is none, such as "null"."""
-    try:
-        return urlsplit(origin).netloc or None
-    except ValueError:
-        return None
 
 
 def _name(host: str) -> str:

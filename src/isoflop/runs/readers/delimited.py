@@ -10,7 +10,10 @@ from pathlib import Path
 import numpy as np
 
 from isoflop.errors import TableError
-from isoflop.runs.columns import RawTable, column_from_text
+from isoflop.runs.columns import RawTable, column_from_text, cut
+
+# The csv module's own limit of 128 KB a cell is one for the whole process: raised once, here, and never lowered.
+csv.field_size_limit(max(csv.field_size_limit(), 2**30))
 
 
 def read_delimited(path: Path) -> RawTable:
@@ -19,11 +22,12 @@ def read_delimited(path: Path) -> RawTable:
         return parse_delimited(file, path)
 
 
-def parse_delimited(text: Iterable[str], path: Path) -> RawTable:
-    """The same from lines of text; ``path`` names them, and its suffix says what delimits their cells."""
+def parse_delimited(text: Iterable[str], path: Path, longest: int | None = None) -> RawTable:
+    """The same from lines of text; ``path`` names them, and its suffix says what delimits their cells. Cells are cut
+    to ``longest`` characters where it is given."""
     reader = csv.reader(text, delimiter="\t" if path.suffix.lower() == ".tsv" else ",")
     try:
-        lines = [(reader.line_num, cells) for cells in reader if cells]
+        lines = [(reader.line_num, [cut(cell, longest) for cell in cells]) for cells in reader if cells]
     except csv.Error as error:
         raise TableError(f"{path}: line {reader.line_num} cannot be read as cells: {error}.") from error
     if not lines:

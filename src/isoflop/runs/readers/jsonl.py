@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from isoflop.errors import TableError
-from isoflop.runs.columns import RawTable, column_from_values
+from isoflop.runs.columns import RawTable, column_from_values, cut
 
 
 def read_jsonl(path: Path) -> RawTable:
@@ -19,14 +19,17 @@ def read_jsonl(path: Path) -> RawTable:
         return parse_jsonl(file, path)
 
 
-def parse_jsonl(text: Iterable[str], path: Path) -> RawTable:
-    """The same from lines of text; ``path`` names them."""
+def parse_jsonl(text: Iterable[str], path: Path, longest: int | None = None) -> RawTable:
+    """The same from lines of text; ``path`` names them. Texts are cut to ``longest`` characters where it is given."""
     rows: list[int] = []
     objects: list[dict[str, Any]] = []
     for number, line in enumerate(text, start=1):
         if line.strip():
             rows.append(number)
-            objects.append(_object(line, path, number))
+            run = _object(line, path, number)
+            objects.append(
+                {name: cut(value, longest) if isinstance(value, str) else value for name, value in run.items()}
+            )
     if not objects:
         raise TableError(f"{path} is empty; give one object a line, with the keys params, tokens and loss.")
     names = dict.fromkeys(name for run in objects for name in run)

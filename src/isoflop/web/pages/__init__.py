@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from html import escape
 from importlib import resources
 from string import Template
@@ -35,9 +37,14 @@ class Asset:
     media: str
     cache: str = "no-cache"
 
-    @property
+    @cached_property
     def tag(self) -> str:
         return f'"{hashlib.sha256(self.body).hexdigest()[:32]}"'
+
+    @cached_property
+    def packed(self) -> bytes:
+        """The body compressed, for a network that is slower than this machine; made when it is first asked for."""
+        return gzip.compress(self.body, 5, mtime=0)
 
 
 def assets() -> dict[str, Asset]:
@@ -50,12 +57,15 @@ def assets() -> dict[str, Asset]:
     return found | {name: Asset(_text(name).encode(), "text/javascript") for name in SCRIPTS}
 
 
-def page(name: str, path: str, title: str, version: str, fill: Mapping[str, str] | None = None) -> str:
+def page(
+    name: str, path: str, title: str, version: str, fill: Mapping[str, str] | None = None, script: str = ""
+) -> str:
     """A page of the site: what ``name``.html holds, under the navigation with ``path`` marked. ``fill`` are further
-    words of it, which are escaped here; ``version`` is that of plotly's file, which is kept for a year."""
+    words of it, which are escaped here; ``script`` the module that it runs, where that is not its own; ``version`` is
+    that of plotly's file, which is kept for a year."""
     body = Template(_text(f"{name}.html")).substitute({key: escape(value) for key, value in (fill or {}).items()})
     links = "".join(_link(to, text, to == path) for to, text in NAV.items())
-    words = {"title": escape(title), "nav": links, "body": body, "script": name, "plotly": version}
+    words = {"title": escape(title), "nav": links, "body": body, "script": script or name, "plotly": version}
     words |= {"palette": embedded(palette())}
     return Template(_text("shell.html")).substitute(words)
 

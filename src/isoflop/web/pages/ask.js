@@ -2,6 +2,9 @@
 
 export class Refused extends Error {}
 
+// What went wrong, in one sentence.
+export const sentenceOf = (error) => error instanceof Refused ? error.message : "The server does not answer: is isoflop serve still running?";
+
 // The answer as an object; what is refused is thrown with the sentence that the server gave.
 export const ask = async (address, options = {}) => {
   const response = await fetch(address, options);
@@ -11,7 +14,8 @@ export const ask = async (address, options = {}) => {
 };
 
 // A slider asks faster than anybody can answer. One question is on its way at a time, and of those that came
-// meanwhile only the newest is asked; so an answer is shown as often as one can be had, and the last one wins. null: nothing is asked any more.
+// meanwhile only the newest is asked; so an answer is shown as often as one can be had, and the last one wins.
+// null: nothing is asked any more.
 export const follow = (address, show, fail) => {
   let busy = false, waiting = null, wanted = true;
   const next = async () => {
@@ -23,7 +27,7 @@ export const follow = (address, show, fail) => {
         const answer = await ask(address(query));
         if (wanted) show(answer, query);
       } catch (error) {
-        if (wanted && waiting === null) fail(error instanceof Refused ? error.message : "The server does not answer: is isoflop serve still running?");
+        if (wanted && waiting === null) fail(sentenceOf(error));
       }
       await new Promise(requestAnimationFrame);
     }
@@ -49,7 +53,7 @@ export const settle = (address, show, fail, wait = 180) => {
       try {
         show(await ask(address(query), { signal: mine.signal }));
       } catch (error) {
-        if (error.name !== "AbortError") fail(error.message);
+        if (error.name !== "AbortError") fail(sentenceOf(error));
       }
     }, wait);
   };

@@ -24,23 +24,36 @@ export const writeSi = (value) => {
   return found ? String(Number((rounded / found[1]).toPrecision(3))) + found[0] : String(rounded);
 };
 
-// name, label, low, high, value; si: it is written as 2T; log: the slider runs in log10; step, whole: how the value is rounded.
-export const dial = (place, { name, label, low, high, value, step = 0, log = false, whole = false, si = false, help = "" }, changed) => {
+// name, label, low, high, value; si: it is written as 2T; log: the slider runs in log10; step, whole: what the slider rounds to.
+// free: a text that is no such number is asked as it is, for the server reads more than we do ("3640 PF-days").
+export const dial = (place, { name, label, low, high, value, step = 0, log = false, whole = false, si = false, free = false, help = "" }, changed) => {
   const forward = log ? Math.log10 : (x) => x, back = log ? (x) => 10 ** x : (x) => x;
   const span = { min: forward(low), max: forward(high), step: log || !step ? (forward(high) - forward(low)) / STEPS : step };
   const digits = log ? 3 : 4, written = si ? writeSi : (x) => write(x, digits);
   const rounded = (x) => Math.min(high, Math.max(low, whole ? Math.round(x) : log || !step ? Number(x.toPrecision(digits)) : Number((low + Math.round((x - low) / step) * step).toPrecision(9))));
   const slider = element("input", { type: "range", id: `${name}-slider`, "aria-label": label, ...span });
   const number = element("input", { type: "text", id: name, name, inputmode: "text", autocomplete: "off", spellcheck: "false" });
-  if (help) number.setAttribute("aria-describedby", `${name}-help`);
-  let current = value;
+  const wrong = element("p", { class: "error", id: `${name}-wrong`, role: "status" });
+  number.setAttribute("aria-describedby", help ? `${name}-wrong ${name}-help` : `${name}-wrong`);
+  let current = value, raw = null;
+
+  const mark = (sentence) => {
+    wrong.textContent = sentence;
+    if (sentence) number.setAttribute("aria-invalid", "true");
+    else number.removeAttribute("aria-invalid");
+  };
 
   const show = (x, typed = false) => {
     current = x;
+    raw = null;
     slider.value = forward(x);
     slider.setAttribute("aria-valuetext", written(x));
     if (!typed) number.value = written(x);
-    number.removeAttribute("aria-invalid");
+    mark("");
+  };
+  const say = (text) => {
+    raw = number.value = text;
+    mark("");
   };
   slider.addEventListener("input", () => {
     const to = Number(slider.value), x = rounded(back(to));
@@ -50,16 +63,22 @@ export const dial = (place, { name, label, low, high, value, step = 0, log = fal
   });
   number.addEventListener("input", () => {
     const x = read(number.value);
-    if (!(x >= low && x <= high)) return number.setAttribute("aria-invalid", "true");
-    show(whole ? Math.round(x) : step && !log ? rounded(x) : x, true);
+    const fits = x >= low && x <= high && (!whole || Number.isInteger(x));
+    if (!fits && !free) return mark(`Give a ${whole ? "whole " : ""}number from ${written(low)} to ${written(high)}; the answer is still for ${written(current)}.`);
+    if (fits) show(x, true);
+    else raw = number.value;
     changed();
   });
-  number.addEventListener("blur", () => show(current));
+  number.addEventListener("blur", () => { if (raw === null) show(current); });
 
   place.append(element("label", { for: name }, label), element("div", { class: "slide" }, slider, number));
+  place.append(wrong);
   if (help) place.append(element("p", { class: "quiet", id: `${name}-help` }, help));
   show(value);
-  return { name, place, value: () => current, text: () => String(current).replace("e+", "e"), set: (x) => show(Math.min(high, Math.max(low, x))) };
+  return {
+    name, place, free, say, value: () => current, text: () => raw ?? String(current).replace("e+", "e"), set: (x) => show(Math.min(high, Math.max(low, x))),
+    refuse: (is) => { if (raw !== null) number[is ? "setAttribute" : "removeAttribute"]("aria-invalid", "true"); },
+  };
 };
 
 // The same from the attributes of an element, as a page writes them.
@@ -67,6 +86,6 @@ export const dialOf = (place, changed) => {
   const given = place.dataset;
   return dial(place, {
     name: given.name, label: given.label, help: given.help, low: Number(given.low), high: Number(given.high),
-    value: Number(given.value), step: Number(given.step ?? 0), log: "log" in given, whole: "whole" in given, si: "si" in given,
+    value: Number(given.value), step: Number(given.step ?? 0), log: "log" in given, whole: "whole" in given, si: "si" in given, free: "free" in given,
   }, changed);
 };

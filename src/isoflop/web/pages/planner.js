@@ -1,7 +1,7 @@
 // The planner: controls to a question, the answer to numbers and figures; the address holds the settings.
-import { ask, follow, settle } from "/static/ask.js";
-import { dialOf } from "/static/controls.js";
-import { byId, element, figure, sheet, table, tiles } from "/static/show.js";
+import { ask, follow, sentenceOf, settle } from "/static/ask.js";
+import { dialOf, read, writeSi } from "/static/controls.js";
+import { byId, element, figure, key, sheet, table, tiles, typeset } from "/static/show.js";
 
 const USUAL = {
   besiroglu2024: "Chinchilla’s runs, refitted (Besiroglu et al. 2024)",
@@ -9,16 +9,18 @@ const USUAL = {
   kaplan2020: "Kaplan et al. 2020",
 };
 const form = byId("settings");
+let most = Infinity;
 const dials = Object.fromEntries([...form.querySelectorAll(".dial")].map((place) => [place.dataset.name, dialOf(place, () => changed())]));
 const chosen = (name) => form.elements.namedItem(name).value;
 const ticked = (name) => byId(name).checked;
 const laws = () => [...form.querySelectorAll("input[name=law]:checked")].map((box) => box.value);
 
+const money = (dollars) => { const short = writeSi(dollars); return `$${read(short) === dollars ? short : dollars}`; };
 const budget = () => {
   const on = `${chosen("hardware")} @ ${Number((100 * dials.mfu.value()).toPrecision(6))}%`;
   const price = `at $${dials.price.text()} per ${chosen("hardware")}-hour`;
   if (chosen("by") === "time") return `${dials.devices.text()}x${on} for ${dials.days.text()} days ${price}`;
-  if (chosen("by") === "money") return `$${dials.dollars.text()} on ${dials.devices.text()}x${on} ${price}`;
+  if (chosen("by") === "money") return `${money(dials.dollars.value())} on ${dials.devices.text()}x${on} ${price}`;
   return dials.flops.text();
 };
 
@@ -47,29 +49,43 @@ const large = (x) => new Intl.NumberFormat("en", { notation: x < 1e4 ? "standard
 
 const show = (answer, query) => {
   byId("error").textContent = "";
+  byId("outcome").classList.remove("refused");
+  Object.values(dials).forEach((one) => one.refuse(false));
   byId("reading").textContent = answer.budget.reading;
   tiles(byId("headline"), answer.headline);
   byId("bar").textContent = answer.headline.filter((_, k) => k !== 2).map(({ label, value }) => `${label.replace(/^training /, "")} ${value}`).join(" · ");
   const cost = answer.hardware;
   tiles(byId("cost"), cost ? COSTS.filter(([key]) => cost[key] !== null).map(([key, label, text]) => ({ label, value: text(cost[key]), interval: "" })) : []);
   byId("assumed").textContent = cost ? `Assumed: ${cost.assumptions.join("; ")}.` : "";
+  byId("figure-loss").parentElement.hidden = !answer.figures.loss;
   for (const [name, drawn] of Object.entries(answer.figures)) figure(`figure-${name}`, drawn);
+  key(byId("key"), answer.plans.length > 1 ? answer.figures.params.data.filter((one) => one.name) : []);
   const side = answer.sheets.laws;
   byId("sheet-laws").replaceChildren(table(side.header, side.lines, "What each law advises"));
-  byId("notes").replaceChildren(...side.notes.map((note) => element("li", {}, note)));
+  byId("notes").replaceChildren(...side.notes.map((note) => element("li", {}, ...typeset(note))));
   byId("json").href = `/api/plan?${query}`;
   document.body.dataset.shown = query;
 };
 const FURTHER = ["architecture", "lifecycle", "data_limited"];
 const showFurther = (answer) => {
+  byId("sheets").removeAttribute("aria-busy");
   byId("sheets").replaceChildren(...FURTHER.filter((name) => answer.sheets[name]).map((name) => {
     const made = sheet(answer.sheets[name]);
     made.id = `sheet-${name}`;
     return made;
   }));
 };
-const fail = (sentence) => { byId("error").textContent = sentence; };
-const failFurther = (sentence) => byId("sheets").replaceChildren(element("p", { class: "error" }, sentence));
+// What was refused has no answer: the last one would be read as its own.
+const fail = (sentence) => {
+  byId("error").textContent = sentence;
+  byId("outcome").classList.add("refused");
+  byId("bar").textContent = "";
+  Object.values(dials).forEach((one) => one.refuse(true));
+};
+const failFurther = (sentence) => {
+  byId("sheets").removeAttribute("aria-busy");
+  byId("sheets").replaceChildren(element("p", { class: "error" }, sentence));
+};
 
 const quick = follow((query) => `/api/plan?${query}`, show, fail);
 const deep = settle((query) => `/api/plan?${query}`, showFurther, failFurther);
@@ -87,6 +103,7 @@ const changed = () => {
   form.querySelectorAll("[data-by]").forEach((one) => { one.hidden = one.dataset.by !== chosen("by"); });
   form.querySelectorAll("[data-with]").forEach((one) => { one.hidden = !ticked(one.dataset.with); });
   history.replaceState(null, "", address());
+  limitLaws();
   if (!laws().length) {
     quick(null);
     deep(null);
@@ -95,29 +112,42 @@ const changed = () => {
   quick(question(false));
   if (["serves", "scarce", "whole"].some(ticked)) {
     if (!byId("sheets").children.length) byId("sheets").replaceChildren(element("p", { class: "quiet busy" }, "Working it out …"));
+    byId("sheets").setAttribute("aria-busy", "true");
     deep(question(true));
   }
   else {
     deep(null);
+    byId("sheets").removeAttribute("aria-busy");
     byId("sheets").replaceChildren();
   }
 };
 
+const limitLaws = () => {
+  const full = laws().length >= most;
+  form.querySelectorAll("input[name=law]").forEach((box) => { box.disabled = full && !box.checked; });
+  byId("laws-full").textContent = full ? `${most} laws are asked at a time: untick one to ask another.` : "";
+};
 const lawBox = (name, says, on) => element("label", { class: "tick" },
   element("input", { type: "checkbox", name: "law", value: name, id: `law-${name}`, checked: on }), ` ${says}`);
 
-const restore = () => {
+const restore = (accelerators) => {
   const given = new URLSearchParams(location.search);
   for (const [name, value] of given) {
-    if (dials[name] && Number.isFinite(Number(value))) dials[name].set(Number(value));
-    else if (["by", "hardware", "level", "architecture"].includes(name)) {
+    if (["by", "hardware", "level", "architecture"].includes(name)) {
       const control = form.elements.namedItem(name);
       const known = control instanceof RadioNodeList ? [...control] : [...control.options];
       if (known.some((one) => one.value === value)) control.value = value;
     } else if (["serves", "scarce", "whole"].includes(name)) byId(name).checked = value === "on";
   }
+  price(accelerators.find((one) => one.id === chosen("hardware")));
+  for (const [name, value] of given) {
+    if (!dials[name]) continue;
+    if (value.trim() && Number.isFinite(Number(value))) dials[name].set(Number(value));
+    else if (dials[name].free) dials[name].say(value);
+  }
   if (given.has("law")) {
-    form.querySelectorAll("input[name=law]").forEach((box) => { box.checked = given.getAll("law").includes(box.value); });
+    const wanted = given.getAll("law").slice(0, most);
+    form.querySelectorAll("input[name=law]").forEach((box) => { box.checked = wanted.includes(box.value); });
     if (byId("more-laws").querySelector(":checked")) byId("more-laws").parentElement.open = true;
   }
 };
@@ -137,12 +167,11 @@ const begin = async () => {
   byId("laws").replaceChildren(...Object.entries(USUAL).map(([name, says], k) => lawBox(name, says, k < 2)));
   const splits = published.laws.filter((one) => ["split", "loss_and_split"].includes(one.kind) && !(one.id in USUAL));
   byId("more-laws").replaceChildren(...splits.map((one) => lawBox(one.id, one.title, false)));
-  const standard = accelerators.find((one) => one.id === "h100-sxm");
-  price(standard);
-  restore();
+  most = parameters.find((one) => one.name === "law").schema.maxItems;
+  restore(accelerators);
   byId("hardware").addEventListener("change", () => price(accelerators.find((one) => one.id === chosen("hardware"))));
   form.addEventListener("change", changed);
   form.addEventListener("submit", (event) => event.preventDefault());
   changed();
 };
-begin().catch((error) => fail(error.message));
+begin().catch((error) => fail(sentenceOf(error)));

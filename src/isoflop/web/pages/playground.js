@@ -1,7 +1,7 @@
 // One playground, whichever it is: its description says what can be moved, its answer what to show.
-import { ask, follow } from "/static/ask.js";
+import { ask, follow, sentenceOf } from "/static/ask.js";
 import { dial } from "/static/controls.js";
-import { byId, element, figure, tiles } from "/static/show.js";
+import { byId, element, figure, tiles, typeset } from "/static/show.js";
 
 const id = byId("playground").dataset.id;
 const form = byId("settings");
@@ -21,32 +21,37 @@ const slider = (control, changed) => {
   return { ...made, set: (to) => { if (Number.isFinite(Number(to))) made.set(Number(to)); } };
 };
 
-// A paper's arXiv number leads to it.
-const paperLine = (paper) => {
-  const found = /arXiv[ :](\d{4}\.\d{4,5})/.exec(paper);
-  return found ? [paper.slice(0, found.index), element("a", { href: `https://arxiv.org/abs/${found[1]}`, rel: "noreferrer" }, found[0]), paper.slice(found.index + found[0].length)] : [paper];
-};
+// A paper's arXiv number leads to it, and so does an address.
+const paperLine = (paper) => paper.split(/(arXiv[ :]\d{4}\.\d{4,5}|https:\/\/[^\s,]+)/).map((part, k) => {
+  if (k % 2 === 0) return part;
+  const href = part.startsWith("https") ? part : `https://arxiv.org/abs/${part.slice(6)}`;
+  return element("a", { href, rel: "noreferrer" }, part.replace("https://", ""));
+});
 
 const show = (answer, query) => {
   byId("error").textContent = "";
-  byId("sentence").textContent = answer.sentence;
+  byId("outcome").classList.remove("refused");
+  byId("sentence").replaceChildren(...typeset(answer.sentence));
   tiles(byId("numbers"), answer.numbers.map(({ label, text }) => ({ label, value: text, interval: "" })));
   for (const [name, drawn] of Object.entries(answer.figures)) {
     if (!byId(`figure-${name}`))
       byId("figures").append(element("figure", { class: "small" }, element("div", { class: "plot", id: `figure-${name}` }), element("figcaption", { id: `caption-${name}` })));
-    byId(`caption-${name}`).textContent = drawn.caption ?? "";
+    byId(`caption-${name}`).replaceChildren(...typeset(drawn.caption ?? ""));
     figure(`figure-${name}`, drawn);
   }
   byId("json").href = `/api/playgrounds/${id}?${query}`;
   document.body.dataset.shown = query;
 };
-const fail = (sentence) => { byId("error").textContent = sentence; };
+const fail = (sentence) => {
+  byId("error").textContent = sentence;
+  byId("outcome").classList.add("refused");
+};
 const question = follow((query) => `/api/playgrounds/${id}?${query}`, show, fail);
 
 const begin = async () => {
   const { playgrounds } = await ask("/api/playgrounds");
   const about = playgrounds.find((one) => one.id === id);
-  byId("sentences").replaceChildren(...about.sentences.map((sentence) => element("p", {}, sentence)));
+  byId("sentences").replaceChildren(...about.sentences.map((sentence) => element("p", {}, ...typeset(sentence))));
   byId("paper").replaceChildren(...paperLine(about.paper));
   const changed = () => {
     const query = new URLSearchParams(controls.map((one) => [one.name, one.text()]));
@@ -62,4 +67,4 @@ const begin = async () => {
   form.addEventListener("submit", (event) => event.preventDefault());
   changed();
 };
-begin().catch((error) => fail(error.message));
+begin().catch((error) => fail(sentenceOf(error)));

@@ -32,6 +32,20 @@ export const table = (header, lines, caption = "", left = 1) => {
 // A sheet of the planner: title, table, notes.
 export const sheet = ({ title, header, lines, notes }, heading = "h2") => element("section", {},
   element(heading, {}, title), ...(lines.length ? [table(header, lines, "")] : []),
-  element("ul", { class: "plain" }, ...notes.map((note) => element("li", {}, note))));
+  element("ul", { class: "plain" }, ...notes.map((note) => element("li", {}, ...typeset(note)))));
+
+// Our own sentences: powers raised, as the report sets them.
+export const typeset = (text) => text.split(/\^(\([^()]*\)|-?[\w.]*\w)/).map((part, k) =>
+  k % 2 ? element("sup", {}, part.replace(/^\((.*)\)$/, "$1").replace(/^-/, "−")) : part);
+
+// What the lines of a figure are called, beside it: many names would fill the figure itself.
+const DASHES = { solid: [14], dash: [7, 4], dot: [2, 3], dashdot: [7, 3, 2, 3], longdash: [13, 4] };
+const dashed = (colour, lengths) => {
+  let at = 0;
+  const parts = lengths.map((length, k) => `${k % 2 ? "transparent" : colour} ${at}px ${(at += length)}px`);
+  return `repeating-linear-gradient(to right, ${parts.join(", ")})`;
+};
+export const key = (list, traces) => list.replaceChildren(...traces.map(({ name, line }) => element("li", {},
+  element("span", { class: "sample", style: `background: ${dashed(`var(--${line.color.slice(1)})`, DASHES[line.dash])}` }), name)));
 
 export const figure = (id, drawn) => isoflop.draw(byId(id), drawn);

@@ -28,7 +28,10 @@ const show = (study) => {
   if (study.engine) cost.push({ label: `jobs with ${study.engine.name}`, value: String(study.engine.jobs), interval: "" });
   tiles(byId("cost"), cost);
   byId("refit").textContent = study.said.refit;
-  figure("figure-losses", study.figures.losses);
+  const drawn = study.figures.losses.data.length > 0;
+  byId("no-losses").hidden = drawn;
+  byId("figure-losses").parentElement.hidden = !drawn;
+  if (drawn) figure("figure-losses", study.figures.losses);
   const lines = study.runs.map((run) => [
     run.run_id, STATES[run.state] ?? run.state, run.reason, run.budget === null ? "–" : run.budget.toExponential(2).replace("e+", "e"), String(run.width),
     run.steps ? `${Math.floor((100 * run.step) / run.steps)} %` : "–", run.loss === null ? "–" : run.loss.toFixed(4), duration(run.seconds)]);

@@ -1,14 +1,16 @@
 // A table that is dropped or chosen: sent to the server on this machine, its report shown in a frame of its own.
-import { ask, Refused } from "/static/ask.js";
+import { ask, sentenceOf } from "/static/ask.js";
 import { byId, element } from "/static/show.js";
 
 const NEEDED = { params: "parameters N", tokens: "training tokens D", loss: "the loss" };
-let file = null;
+const LARGEST = 32 * 2 ** 20;
+let file = null, under_way = null;
+const runsOf = (count) => `${count.toLocaleString("en")} run${count === 1 ? "" : "s"}`;
 
 const chosenColumns = () => [...byId("columns").querySelectorAll("select")].map((select) => [select.name, select.value]);
 
 const showReport = ({ report, name, n_runs }) => {
-  byId("status").textContent = `${name}: ${n_runs} runs.`;
+  byId("status").textContent = `${name}: ${runsOf(n_runs)}.`;
   byId("result").hidden = false;
   byId("report").src = report;
   byId("whole").href = byId("save").href = report;
@@ -27,8 +29,8 @@ const askColumns = ({ missing, columns }) => {
 const list = async () => {
   const { tables } = await ask("/api/tables");
   byId("earlier").hidden = tables.length === 0;
-  byId("tables").replaceChildren(...tables.reverse().map((one) => {
-    const button = element("button", { type: "button" }, `${one.name}, ${one.n_runs} runs`);
+  byId("tables").replaceChildren(...tables.toReversed().map((one) => {
+    const button = element("button", { type: "button" }, `${one.name}, ${runsOf(one.n_runs)}`);
     button.addEventListener("click", () => showReport(one));
     return element("li", {}, button);
   }));
@@ -39,12 +41,16 @@ const send = async () => {
   const query = new URLSearchParams({ name: file.name });
   chosenColumns().forEach(([name, column]) => query.set(name, column));
   if (byId("target").value.trim()) query.set("target", byId("target").value.trim());
+  // A table that is dropped while another is being read takes its place.
+  under_way?.abort();
+  const mine = (under_way = new AbortController());
   byId("error").textContent = "";
   byId("result").hidden = true;
   byId("status").textContent = `Reading ${file.name}, fitting, and asking the fit what it is worth …`;
   byId("status").classList.add("busy");
   try {
-    const answer = await ask(`/api/tables?${query}`, { method: "POST", body: file, headers: { "Content-Type": "text/csv" } });
+    const answer = await ask(`/api/tables?${query}`, { method: "POST", body: file, headers: { "Content-Type": "text/csv" }, signal: mine.signal });
+    if (mine !== under_way) return;
     if (answer.missing) {
       byId("status").textContent = answer.says;
       return askColumns(answer);
@@ -53,14 +59,19 @@ const send = async () => {
     showReport(answer);
     await list();
   } catch (error) {
+    if (mine !== under_way) return;
     byId("status").textContent = "";
-    byId("error").textContent = error instanceof Refused ? error.message : "The server does not answer: is isoflop serve still running?";
+    byId("error").textContent = sentenceOf(error);
     byId("again").hidden = false;
   } finally {
-    byId("status").classList.remove("busy");
+    if (mine === under_way) byId("status").classList.remove("busy");
   }
 };
 const take = (given) => {
+  if (given.size > LARGEST) {
+    byId("error").textContent = `${given.name} has ${Math.ceil(given.size / 2 ** 20)} MB, and the page reads up to 32: isoflop report, in a terminal, reads it.`;
+    return;
+  }
   file = given;
   byId("columns").replaceChildren(element("legend", {}, "Which column is which?"));
   byId("columns").hidden = true;

@@ -53,6 +53,12 @@ class Control:
             raise UsageError(f"{self.name} is {format_number(value)}; it moves in steps of {self.step:g}.")
         return value
 
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data: a choice has no ends and no steps."""
+        facts = asdict(self) | {"choices": list(self.choices)}
+        unset = ("low", "high", "step", "log") if self.choices else ()
+        return {name: value for name, value in facts.items() if name not in unset}
+
     @property
     def _range(self) -> str:
         return f"a number from {format_number(self.low)} to {format_number(self.high)}"
@@ -132,4 +138,4 @@ class Playground:
     def to_dict(self) -> dict[str, Any]:
         """Everything but the answers, as plain data."""
         facts = {"id": self.id, "title": self.title, "paper": self.paper, "sentences": list(self.sentences)}
-        return facts | {"controls": [asdict(control) | {"choices": list(control.choices)} for control in self.controls]}
+        return facts | {"controls": [one.to_dict() for one in self.controls]}

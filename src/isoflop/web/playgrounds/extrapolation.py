@@ -118,10 +118,11 @@ def _errors(played: Played, truth: Law) -> Figure:
 PLAYGROUND = Playground(
     id="extrapolation",
     title="How badly can an extrapolation go?",
-    paper="Weng 2026, Scaling Laws, Carefully, whose truth is Besiroglu et al. 2024, arXiv 2404.10102",
+    paper="Weng 2026, https://lilianweng.github.io/posts/2026-06-24-scaling-laws/, whose truth is "
+    "Besiroglu et al. 2024, arXiv 2404.10102",
     sentences=(
-        "Thirty-six small networks are measured and a law is fitted to some of them: how wrong is the loss that it "
-        "foretells for a network a thousand times larger?",
+        "Thirty-six networks of 1e8 to 7e10 parameters are measured and a law is fitted to some of them: how wrong is "
+        "the loss that it foretells for one that is a million times larger than the largest of the small ones?",
         "Move which runs are fitted, to how many decimals losses are known, a smooth bias that all of them share, and "
         "how far away the target is.",
         "A rounding or a bias that nobody would see among the runs becomes tenths of a nat at the target, and the "

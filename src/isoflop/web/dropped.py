@@ -98,7 +98,10 @@ class Tables:
         found = self.kept.get(request.path_params["id"])
         if found is None:
             return refused(NotHere(f"no such table; the last {KEPT} are kept, until the server ends: drop it again."))
-        await self._make(found)
+        try:
+            await self._make(found)
+        except IsoflopError as error:
+            return refused(error)
         return HTMLResponse(found.report, headers=POLICY | {"cache-control": "no-store"})
 
     async def _drop(self, request: Request) -> Response:
@@ -196,7 +199,7 @@ def described() -> dict[str, Any]:
             "get": {
                 "summary": "The report of a table, one page.",
                 "parameters": [place],
-                "responses": page | {"404": refusal("No such table.")},
+                "responses": page | {"404": refusal("No such table."), "422": refusal("The table cannot be fitted.")},
             }
         },
     }

@@ -141,7 +141,7 @@ def test_the_object_and_the_page_tell_one_story(evidence: Evidence) -> None:
 
 
 def test_markdown_shows_hostile_names_as_they_are_written() -> None:
-    runs = planted(budgets=3)
+    runs = planted().take([0, 1, 2])
     hostile = Evidence("<img src=x> | @everyone `rm`", runs, runs, Wanted(draws=0), provenance={"a|b": "[x](http://y)"})
     said = as_markdown(hostile)
     assert "\\<img src=x\\> \\| @\u200beveryone \\`rm\\`" in said
@@ -160,13 +160,13 @@ def test_a_large_table_says_what_was_sampled() -> None:
     assert large.sampled == "On 300 runs of the 2,058, drawn at random (seed 5)."
 
 
-def test_what_was_left_out_is_counted_with_its_reason() -> None:
+def test_what_was_left_out_is_counted_with_its_reason(evidence: Evidence) -> None:
     runs = planted()
     chosen, aside = runs.parted("budget > 2e18")
     probes = tuple(DroppedRun(row, f"p{row}", "a probe") for row in (3, 5))
-    part = gather(
-        replace(chosen, dropped=probes), Wanted(draws=0), aside=aside, provenance={"rows chosen by": "budget"}
-    )
+    found = {name: getattr(evidence, name) for name in PARTS}
+    kept = replace(chosen, dropped=probes)
+    part = Evidence("Part", kept, kept, aside=aside, provenance={"rows chosen by": "budget"}, known=found)
     (said,) = (one.says for one in answers(part, ()) if one.asks == "What was excluded?")
     assert said.startswith(f"2 rows because a probe; {len(aside)} rows not among budget")
     assert len(chosen) + len(aside) == len(runs)
@@ -175,7 +175,8 @@ def test_what_was_left_out_is_counted_with_its_reason() -> None:
 def test_a_budget_below_the_runs_is_no_green_answer(evidence: Evidence) -> None:
     settled = tuple(replace(line, state=State.MET) for line in checklist(evidence))
     sound = replace(evidence.leading, verdict=replace(evidence.leading.verdict, status="ok"))
-    low = replace(evidence, wanted=Wanted(target=1e12, draws=100), known={"leading": sound})
+    known = {name: getattr(evidence, name) for name in PARTS if name != "plan"}
+    low = replace(evidence, wanted=Wanted(target=1e12, draws=100), known={"leading": sound, **known})
     assert status(low, settled) == "caution"
     (said,) = (one.says for one in answers(low, settled) if one.asks == "How sure is that?")
     assert "6.0 decades below the smallest run" in said

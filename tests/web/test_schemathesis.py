@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
+
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, settings
@@ -24,6 +27,18 @@ def read_description() -> schemathesis.BaseSchema:
 
 
 schema = read_description()
+
+
+@pytest.fixture(autouse=True, scope="module")
+def denormals() -> Iterator[None]:
+    """A trainer that an earlier test ran in this process has switched them off, and hypothesis draws them."""
+    torch = sys.modules.get("torch")
+    if torch is None:
+        yield
+        return
+    torch.set_flush_denormal(False)
+    yield
+    torch.set_flush_denormal(True)
 
 
 @schema.parametrize()

@@ -110,7 +110,7 @@ def quickstart(wanted: Quickstart, on_progress: Progress | None = None) -> Findi
         if any(state.state.is_finished for state in study.states()):
             write_study_table(study.folder, wanted.out / "runs.csv")
     findings, test = _fitted(study, corpus, wanted)
-    _write(findings, corpus, wanted)
+    before = _write(findings, corpus, wanted)
     if test is None or findings.forecast is None or _is_finished(findings.forecast_run):
         return findings
     study.add(test)
@@ -120,7 +120,7 @@ def quickstart(wanted: Quickstart, on_progress: Progress | None = None) -> Findi
         there = f"the law, the forecast and the report so far are in {wanted.out}"
         raise RunsFailed(f"{str(failed).removesuffix('.')}; {there}.") from None
     findings = _as_tested(findings, study, test)
-    _write(findings, corpus, wanted)
+    _write(findings, corpus, wanted, before)
     return findings
 
 
@@ -296,8 +296,11 @@ def _as_tested(findings: Findings, study: Study, test: RunSpec) -> Findings:
     return replace(findings, outcome=outcome, frontier=frontier)
 
 
-def _write(findings: Findings, corpus: Corpus, wanted: Quickstart) -> None:
-    """Everything that can be made again from the runs; a file of an earlier call that no longer holds goes."""
+def _write(findings: Findings, corpus: Corpus, wanted: Quickstart, before: Evidence | None = None) -> Evidence:
+    """Everything that can be made again from the runs; a file of an earlier call that no longer holds goes.
+
+    Of the evidence ``before`` the forecast's test, what that cannot have changed is not worked out again.
+    """
     out = findings.out
     write_study_table(out, out / "runs.csv")
     if findings.frontier.fitted is None:
@@ -308,12 +311,15 @@ def _write(findings: Findings, corpus: Corpus, wanted: Quickstart) -> None:
         (out / "outcome.json").unlink(missing_ok=True)
     else:
         write_atomic(out / "outcome.json", json.dumps(findings.outcome.to_dict(), indent=2) + "\n")
-    write_report(_evidence(findings, corpus, wanted), findings.report)
+    evidence = _evidence(findings, corpus, wanted, before)
+    write_report(evidence, findings.report)
+    return evidence
 
 
-def _evidence(findings: Findings, corpus: Corpus, wanted: Quickstart) -> Evidence:
+def _evidence(findings: Findings, corpus: Corpus, wanted: Quickstart, before: Evidence | None) -> Evidence:
     """What the report knows: the fits as the command prints them, profiles first."""
-    found = {"profiles": findings.frontier, "leading": findings.frontier, "surface": findings.surface}
+    kept = {} if before is None else before.found("envelope", "specification", "likelihood")
+    found = kept | {"profiles": findings.frontier, "leading": findings.frontier, "surface": findings.surface}
     return Evidence(
         title="isoFLOP study",
         runs=findings.runs,

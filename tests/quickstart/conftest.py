@@ -17,6 +17,7 @@ import pytest
 from isoflop import fitting
 from isoflop.accounting.flops import flops_per_token
 from isoflop.accounting.params import count_params
+from isoflop.errors import DataError
 from isoflop.executors import Job, JobReport, Status
 from isoflop.quickstart import Quickstart
 from isoflop.training.spec import RunSpec, read_spec
@@ -124,3 +125,16 @@ def text(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def wanted(tmp_path: Path, text: Path) -> Quickstart:
     return Quickstart(out=tmp_path / "study", text=text)
+
+
+@pytest.fixture(autouse=True)
+def light_reports(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a report fits again and again takes seconds, and is tested with the report; the real training has it all."""
+    if request.path.name == "test_real_training.py":
+        return
+
+    def refused(*_: object, **__: object) -> None:
+        raise DataError("left out in tests of the loop.")
+
+    for part in ("specification_curve", "profile", "backtest"):
+        monkeypatch.setattr(f"isoflop.reports.evidence.{part}", refused)

@@ -100,6 +100,10 @@ class Evidence:
         except IsoflopError as error:
             return None, str(error)
 
+    def found(self, *parts: str) -> dict[str, Any]:
+        """Those of these parts that have been asked for, and are there."""
+        return {part: vars(self)[part] for part in parts if part in vars(self)}
+
     @property
     def draws(self) -> int:
         if self.wanted.draws is not None:

@@ -13,12 +13,13 @@ quickstart: $(VENV)/.train
 	$(BIN)/isoflop quickstart --out $(OUT)
 
 ## All tests that need no accelerator, and the style checks. Those of real engines wait most of their time, so they go
-## beside the others; what they said comes last.
+## beside the others, with as many more as make both halves alike; what they said comes last.
+BESIDE := tests/engines tests/training
 test: $(VENV)/.dev lint
-	@$(BIN)/python -m pytest tests/engines > $(VENV)/engines.log 2>&1 & engines=$$!; \
-	$(BIN)/python -m pytest --ignore=tests/engines; others=$$?; \
-	wait $$engines; engines=$$?; cat $(VENV)/engines.log; \
-	exit $$((others || engines))
+	@$(BIN)/python -m pytest $(BESIDE) > $(VENV)/beside.log 2>&1 & beside=$$!; \
+	$(BIN)/python -m pytest $(BESIDE:%=--ignore=%); others=$$?; \
+	wait $$beside; beside=$$?; cat $(VENV)/beside.log; \
+	exit $$((others || beside))
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check

@@ -24,7 +24,6 @@ import pytest
 from isoflop.cli.main import run
 from isoflop.errors import UsageError
 from isoflop.executors import (
-    ATTEMPT,
     NODE_RANK,
     PYTHON,
     RENDEZVOUS,
@@ -112,19 +111,7 @@ class _Contract(EngineContract):
         self, executor: Any, cluster: Cluster, tmp_path: Path
     ) -> None:
         """Nobody tells that its pod is gone; the one that Kubernetes puts in its place goes on as another attempt."""
-        code = (
-            "import pathlib, sys, time\n"
-            "pathlib.Path(f'begun-{sys.argv[1]}').touch()\n"
-            "if sys.argv[1] == '1': time.sleep(60)"
-        )
-        job = python_job(tmp_path, "lost", code)
-        job = replace(job, command=(*job.command, ATTEMPT))
-        (job.folder / "attempts").mkdir()
-        (job.folder / "attempts" / "0001.json").write_text("{}")
-        executor.submit(job)
-        executor.status(job)
-        while not (job.folder / "begun-1").exists():
-            time.sleep(0.05)
+        job = self.begun(executor, tmp_path)
         cluster.kill_pods()
         time.sleep(0.3)
         assert executor.status(job).status is Status.RUNNING

@@ -7,15 +7,15 @@ from typing import Annotated
 import typer
 
 from isoflop import fitting
-from isoflop.cli.table import Json, LossColumn, ParamsColumn, RunsPath, TokensColumn, Where, read_table
+from isoflop.cli.table import Json, Level, LossColumn, ParamsColumn, RunsPath, Seed, TokensColumn, Where, read_table
 from isoflop.fitting.fit import DRAWS, LEVEL
 
 
 def backtest(
     runs: RunsPath,
     draws: Annotated[int, typer.Option(help="Joint draws of each fit.")] = DRAWS // 4,
-    level: Annotated[float, typer.Option(help="Level of the intervals.")] = LEVEL,
-    seed: Annotated[int, typer.Option(help="Seed of the draws.")] = 0,
+    level: Level = LEVEL,
+    seed: Seed = 0,
     where: Where = None,
     params_column: ParamsColumn = None,
     tokens_column: TokensColumn = None,

@@ -12,7 +12,19 @@ from isoflop import fitting
 from isoflop.cli.families import read_family, read_pins, read_priors
 from isoflop.cli.output import check_law_file
 from isoflop.cli.profiles import as_json, as_text, read_profiles
-from isoflop.cli.table import FlopsColumn, Json, LossColumn, ParamsColumn, RunsPath, TokensColumn, Where, read_table
+from isoflop.cli.table import (
+    FlopsColumn,
+    Group,
+    Json,
+    Level,
+    LossColumn,
+    ParamsColumn,
+    RunsPath,
+    Seed,
+    TokensColumn,
+    Where,
+    read_table,
+)
 from isoflop.conventions import ParamsConvention
 from isoflop.errors import CheckFailed, DataError
 from isoflop.fitting.fit import DRAWS, LEVEL
@@ -58,10 +70,10 @@ def fit(
     prior: Annotated[list[str] | None, typer.Option(help="Lean a coefficient, as in E=1.7+-0.1.")] = None,
     weigh: Annotated[bool, typer.Option("--weigh", help="Weigh runs by 1 / loss_noise^2.")] = False,
     profile: Annotated[list[str] | None, typer.Option(help='Profile of a coefficient, or of "N*@1e24".')] = None,
-    group: Annotated[str | None, typer.Option(help="The column that names what rows share, as a curve.")] = None,
+    group: Group = None,
     draws: Annotated[int, typer.Option(help="Joint draws behind the intervals; 0 for none.")] = DRAWS,
-    level: Annotated[float, typer.Option(help="Level of the intervals.")] = LEVEL,
-    seed: Annotated[int, typer.Option(help="Seed of the draws.")] = 0,
+    level: Level = LEVEL,
+    seed: Seed = 0,
     where: Where = None,
     params_column: ParamsColumn = None,
     tokens_column: TokensColumn = None,

@@ -9,14 +9,12 @@ from typing import Annotated
 import typer
 
 from isoflop.cli.columns import table as columns
-from isoflop.cli.families import read_family
+from isoflop.cli.evidence import Draws, Surface, Target, read_evidence, read_wanted
 from isoflop.cli.output import check_file
-from isoflop.cli.table import FlopsColumn, Json, LossColumn, ParamsColumn, TokensColumn, Where, read_table
+from isoflop.cli.table import FlopsColumn, Group, Json, Level, LossColumn, ParamsColumn, Seed, TokensColumn, Where
 from isoflop.errors import UnknownName, UsageError
 from isoflop.files import write_atomic
 from isoflop.fitting.fit import LEVEL
-from isoflop.quantities import read_flops
-from isoflop.reports import Wanted, gather
 from isoflop.reports.drawings import DRAWINGS, Drawing
 from isoflop.reports.figures import Figure
 from isoflop.reports.painting import shown
@@ -36,15 +34,15 @@ def plot(
         Path | None, typer.Option("-o", "--output", help="The file: .svg, .pdf, .png, or .json for plotly.")
     ] = None,
     listing: Annotated[bool, typer.Option("--list", help="Name the figures.")] = False,
-    target: Annotated[str | None, typer.Option(help="The budget to reach; 10 times the largest run's.")] = None,
-    family: Annotated[str, typer.Option(help="The form of the loss surface, or FILE.py:NAME.")] = "chinchilla",
-    group: Annotated[str | None, typer.Option(help="The column that names what rows share, as a curve.")] = None,
+    target: Target = None,
+    family: Surface = "chinchilla",
+    group: Group = None,
     width: Millimetres = None,
     height: Annotated[float | None, typer.Option(help="In mm; what suits the panes.")] = None,
     dark: Annotated[bool, typer.Option("--dark", help="In colours for a dark page.")] = False,
-    draws: Annotated[int | None, typer.Option(help="Joint draws behind the intervals.")] = None,
-    level: Annotated[float, typer.Option(help="Level of the intervals.")] = LEVEL,
-    seed: Annotated[int, typer.Option(help="Seed of the draws.")] = 0,
+    draws: Draws = None,
+    level: Level = LEVEL,
+    seed: Seed = 0,
     where: Where = None,
     params_column: ParamsColumn = None,
     tokens_column: TokensColumn = None,
@@ -66,16 +64,9 @@ def plot(
         check_file(output, "a figure", *FORMS, "json")
     elif not json:
         raise UsageError(f"a figure needs a file: give one with -o {figure}.svg, or --json.")
-    wanted = Wanted(
-        family=read_family(family),
-        target=None if target is None else read_flops(target).value,
-        draws=draws,
-        level=level,
-        seed=seed,
-        group=group,
-    )
-    table = read_table(runs, where, params=params_column, tokens=tokens_column, loss=loss_column, flops=flops_column)
-    drawn = DRAWINGS[figure].draw(gather(table, wanted))
+    wanted = read_wanted(target, family, draws=draws, level=level, seed=seed, group=group)
+    named = {"params": params_column, "tokens": tokens_column, "loss": loss_column, "flops": flops_column}
+    drawn = DRAWINGS[figure].draw(read_evidence(runs, wanted, where, **named))
     said = "" if output is None else _write(drawn, output, width, height, "dark" if dark else "light")
     about = {"schema": SCHEMA, "figure": figure, "title": DRAWINGS[figure].title, "file": output and str(output)}
     whole = shown(drawn, "dark" if dark else "light")

@@ -10,16 +10,25 @@ from typing import Annotated
 
 import typer
 
-from isoflop.cli.families import read_family
+from isoflop.cli.evidence import Draws, Surface, Target, read_evidence, read_wanted
 from isoflop.cli.output import check_file, say
-from isoflop.cli.table import FlopsColumn, Json, LossColumn, ParamsColumn, RunsPath, TokensColumn, Where, read_parted
+from isoflop.cli.table import (
+    FlopsColumn,
+    Group,
+    Json,
+    Level,
+    LossColumn,
+    ParamsColumn,
+    RunsPath,
+    Seed,
+    TokensColumn,
+    Where,
+)
 from isoflop.errors import DataError, UsageError
 from isoflop.files import write_atomic
 from isoflop.fitting.fit import LEVEL
-from isoflop.quantities import read_flops
-from isoflop.reports import Wanted, as_markdown, as_object, gather, render
+from isoflop.reports import as_markdown, as_object, render
 from isoflop.reports.answers import decision_line
-from isoflop.reports.provenance import provenance
 
 
 class Format(StrEnum):
@@ -31,14 +40,14 @@ def report(
     runs: RunsPath,
     output: Annotated[Path | None, typer.Option("-o", "--output", help="The file to write; md goes to stdout.")] = None,
     format: Annotated[Format | None, typer.Option(help="html, or md for an issue; else as the file is named.")] = None,
-    target: Annotated[str | None, typer.Option(help="The budget to decide on; 10 times the largest run's.")] = None,
+    target: Target = None,
     within: Annotated[float | None, typer.Option(help="The ratio of N*'s interval that is good enough.")] = None,
-    family: Annotated[str, typer.Option(help="The form of the loss surface, or FILE.py:NAME.")] = "chinchilla",
-    group: Annotated[str | None, typer.Option(help="The column that names what rows share, as a curve.")] = None,
+    family: Surface = "chinchilla",
+    group: Group = None,
     title: Annotated[str | None, typer.Option(help="The heading; the table's name unless given.")] = None,
-    draws: Annotated[int | None, typer.Option(help="Joint draws behind the intervals.")] = None,
-    level: Annotated[float, typer.Option(help="Level of the intervals.")] = LEVEL,
-    seed: Annotated[int, typer.Option(help="Seed of the draws.")] = 0,
+    draws: Draws = None,
+    level: Level = LEVEL,
+    seed: Seed = 0,
     where: Where = None,
     params_column: ParamsColumn = None,
     tokens_column: TokensColumn = None,
@@ -54,24 +63,9 @@ def report(
         raise UsageError("a page needs a file: give one with -o report.html, or --format md for text.")
     if within is not None and not 1 < within < math.inf:
         raise UsageError(f"--within {within:g} is no ratio above 1; give one such as 1.5.")
-    wanted = Wanted(
-        family=read_family(family),
-        target=None if target is None else read_flops(target).value,
-        within=within,
-        draws=draws,
-        level=level,
-        seed=seed,
-        group=group,
-    )
+    wanted = read_wanted(target, family, within=within, draws=draws, level=level, seed=seed, group=group)
     columns = {"params": params_column, "tokens": tokens_column, "loss": loss_column, "flops": flops_column}
-    table, aside = read_parted(runs, where, **columns)
-    evidence = gather(
-        table,
-        wanted,
-        title=title or "/".join(runs.resolve().parts[-2:]),
-        provenance=provenance(table, wanted, where),
-        aside=aside,
-    )
+    evidence = read_evidence(runs, wanted, where, title, **columns)
     if output is not None:
         write_atomic(output, as_markdown(evidence) if form is Format.MARKDOWN else render(evidence))
         say(f"report: {output}")

@@ -18,6 +18,9 @@ ParamsColumn = Annotated[str | None, typer.Option(help="The column that holds N.
 TokensColumn = Annotated[str | None, typer.Option(help="The column that holds D.")]
 LossColumn = Annotated[str | None, typer.Option(help="The column that holds the loss.")]
 FlopsColumn = Annotated[str | None, typer.Option(help="The column that holds C; 6 N D without one.")]
+Group = Annotated[str | None, typer.Option(help="The column that names what rows share, as a curve.")]
+Level = Annotated[float, typer.Option(help="Level of the intervals.")]
+Seed = Annotated[int, typer.Option(help="Seed of the draws.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 

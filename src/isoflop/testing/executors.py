@@ -213,8 +213,8 @@ class EngineContract(ExecutorContract):
         time.sleep(1.0)
         assert not (second.folder / "begun").exists()
 
-    def test_a_job_whose_node_was_killed_is_begun_again_or_told(self, executor: Executor, tmp_path: Path) -> None:
-        """Begun again, it has another attempt's number; what is left of the first asks for no result."""
+    def begun(self, executor: Executor, tmp_path: Path) -> Job:
+        """A job whose first attempt has begun, and takes a minute; any later one ends at once."""
         code = (
             "import pathlib, sys, time\n"
             "pathlib.Path(f'begun-{sys.argv[1]}').touch()\n"
@@ -227,6 +227,11 @@ class EngineContract(ExecutorContract):
         executor.submit(job)
         executor.status(job)
         _wait_for_file(job.folder / "begun-1")
+        return job
+
+    def test_a_job_whose_node_was_killed_is_begun_again_or_told(self, executor: Executor, tmp_path: Path) -> None:
+        """Begun again, it has another attempt's number; what is left of the first asks for no result."""
+        job = self.begun(executor, tmp_path)
         (mark,) = tmp_path.glob("batches/*/marks/0.1.started")
         os.kill(json.loads(mark.read_text())["process"], signal.SIGKILL)
         report = wait_until_final(executor, job, 90)

@@ -128,35 +128,21 @@ class Evidence:
     @cached_property
     def profiles(self) -> Fit:
         """Approach 2."""
-        return fit(self.fitted, FRONTIER, approach=2, draws=self.draws, level=self.wanted.level, seed=self.wanted.seed)
+        return fit(self.fitted, FRONTIER, approach=2, **self._asked)
 
     @cached_property
     def envelope(self) -> Fit:
         """Approach 1."""
-        asked = self.wanted
-        return fit(
-            self.fitted,
-            FRONTIER,
-            approach=1,
-            draws=self.draws,
-            level=asked.level,
-            seed=asked.seed,
-            group=asked.group,
-        )
+        return fit(self.fitted, FRONTIER, approach=1, group=self.wanted.group, **self._asked)
 
     @cached_property
     def surface(self) -> Fit:
         """Approach 3."""
-        asked = self.wanted
-        return fit(
-            self.fitted,
-            asked.family,
-            approach=3,
-            draws=self.draws,
-            level=asked.level,
-            seed=asked.seed,
-            group=asked.group,
-        )
+        return fit(self.fitted, self.wanted.family, approach=3, group=self.wanted.group, **self._asked)
+
+    @property
+    def _asked(self) -> dict[str, Any]:
+        return {"draws": self.draws, "level": self.wanted.level, "seed": self.wanted.seed}
 
     @cached_property
     def approaches(self) -> Approaches:
@@ -233,7 +219,7 @@ class Evidence:
             table = with_convention(self.fitted, convention)
         except IsoflopError:  # the table has no column for this count
             return None
-        return fit(table, FRONTIER, approach=2, draws=self.draws, level=self.wanted.level, seed=self.wanted.seed)
+        return fit(table, FRONTIER, approach=2, **self._asked)
 
     @property
     def comparable_splits(self) -> tuple[Split, ...]:

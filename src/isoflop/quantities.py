@@ -291,6 +291,15 @@ def format_si(value: float, digits: int = 3) -> str:
     return f"{scaled:#.{digits}g}".removesuffix(".") + suffix if suffix else _short(scaled, digits)
 
 
+def format_level(level: float) -> str:
+    """A level as people say it.
+
+    >>> format_level(0.9), format_level(0.999), format_level(0.68)
+    ('90%', '99.9%', '68%')
+    """
+    return f"{100 * level:.4g}%"
+
+
 def format_usd(value: float, digits: int = 3) -> str:
     """US dollars: to the cent below a thousand, to so many significant digits above.
 

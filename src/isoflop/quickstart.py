@@ -318,7 +318,7 @@ def _write(findings: Findings, corpus: Corpus, wanted: Quickstart, before: Evide
 
 def _evidence(findings: Findings, corpus: Corpus, wanted: Quickstart, before: Evidence | None) -> Evidence:
     """What the report knows: the fits as the command prints them, profiles first."""
-    kept = {} if before is None else before.found("envelope", "specification", "likelihood")
+    kept = {} if before is None else before.found("envelope", "backtest", "specification", "likelihood")
     found = kept | {"profiles": findings.frontier, "leading": findings.frontier, "surface": findings.surface}
     return Evidence(
         title="isoFLOP study",

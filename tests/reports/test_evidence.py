@@ -1,14 +1,17 @@
-"""What a report says of runs whose truth was planted, and every line of the checklist both ways."""
+"""What a report says of runs whose truth was planted, and what each line of the checklist needs to be met."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from isoflop.conventions import Conventions, FlopsConvention, LossUnit, ParamsConvention
+from isoflop.errors import DataError
+from isoflop.fitting import Backtest, Note, Specification, SpecificationCurve, Split, Verdict
 from isoflop.laws import law
 from isoflop.quantities import format_si
 from isoflop.reports import Evidence, Wanted, as_markdown, as_object, gather
@@ -186,3 +189,66 @@ def test_published_splits_are_those_of_the_plan(evidence: Evidence) -> None:
     (said,) = (one.says for one in answers(evidence, ()) if one.asks == "What do I train?")
     for row in evidence.plan.rows[1:]:
         assert f"{row.law} {row.tokens / row.params:.3g}" in said
+
+
+BAD_SPLIT = Split(8.0, 1e20, 40, 9, 2.0, (1.9, 2.1), 2.5, 0.2, None, False, 0.1, 0.5, {"best": 0.2, "line": 0.3})
+
+
+@pytest.mark.parametrize(
+    ("asks", "part", "planted"),
+    [
+        ("Held out by scale, beside simple rivals", "backtest", lambda e: Backtest("", 0.9, (BAD_SPLIT,))),
+        (
+            "The answer under other defensible choices",
+            "specification",
+            lambda e: SpecificationCurve(
+                1e22,
+                tuple(Specification("huber", 1e-3, "total", 0.0, None, 49, N, 2.0) for N in (1e9, 3e9)),
+            ),
+        ),
+        (
+            "Residuals without a pattern",
+            "surface",
+            lambda e: replace(e.surface, verdict=Verdict("caution", (Note("residual_trend", "they follow D"),))),
+        ),
+        ("A certificate of the minimum", "surface", lambda e: replace(e.surface, converged=False)),
+        (
+            "Joint uncertainty, and profiles beside it",
+            "leading",
+            lambda e: replace(e.leading, fitted=replace(e.leading.law, draws=None)),
+        ),
+        (
+            "The answer with its interval and what a miss wastes",
+            "leading",
+            lambda e: replace(e.leading, fitted=replace(e.leading.law, draws=None)),
+        ),
+        (
+            "Agreement of approaches 1, 2 and 3",
+            "profiles",
+            lambda e: replace(
+                e.profiles,
+                fitted=replace(e.profiles.law, coefficients={**e.profiles.law.coefficients, "a": 0.9}),
+            ),
+        ),
+    ],
+)
+def test_an_essential_line_is_missing_where_its_part_is_bad(
+    evidence: Evidence, asks: str, part: str, planted: Callable[[Evidence], object]
+) -> None:
+    found = {name: getattr(evidence, name) for name in (*PARTS, "leading") if (part, name) != ("leading", "plan")}
+    bad = replace(evidence, known=found | {part: planted(evidence)})
+    (line,) = (Line(name, *answer(bad)) for name, answer in LINES if name == asks)
+    assert line.state is State.MISSING, line.says
+
+
+def test_what_is_not_to_be_had_is_worked_out_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def refused(*_: object, **__: object) -> None:
+        asked.append(1)
+        raise DataError("not to be had.")
+
+    monkeypatch.setattr("isoflop.reports.evidence.backtest", refused)
+    few = gather(planted(), Wanted(draws=0))
+    assert [few.seek("backtest") for _ in range(3)] == [(None, "not to be had.")] * 3
+    assert len(asked) == 1

@@ -10,7 +10,7 @@ import pytest
 
 from isoflop.fitting import Fit, Forecast, Outcome, fit
 from isoflop.reports import figure_svg
-from isoflop.reports.figures import forecast_figure, isoflop_figure, loss_figure, optimum_figure
+from isoflop.reports.figures import envelope_figure, forecast_figure, isoflop_figure, loss_figure, optimum_figure
 from isoflop.reports.palette import SCHEMES, budget_roles, painted, scheme_roles
 from isoflop.runs import Runs
 
@@ -116,3 +116,14 @@ def test_colours_can_be_told_from_the_paper(scheme: str) -> None:
     ]
     assert min(budgets) > 3
     assert budgets == sorted(budgets)  # more compute stands out more
+
+
+def test_a_static_picture_keeps_gaps_and_steps() -> None:
+    """Training curves without a profile: the key picture is the envelope, whose curves are parted by gaps."""
+    columns = {"run_id": ["a"] * 3 + ["b"] * 3}
+    runs = Runs([1e8] * 3 + [2e8] * 3, [1e9, 2e9, 4e9] * 2, [4, 3.5, 3.3, 4.1, 3.4, 3.1], columns=columns)
+    drawing = ET.fromstring(figure_svg(envelope_figure(runs), ""))
+    lines = [e.get("d") for e in drawing.iter("{http://www.w3.org/2000/svg}path") if e.get("class") == "line"]
+    assert sum(line.count("L") == 2 for line in lines) == 2  # each curve through its three checkpoints, no further
+    (stairs,) = (line for line in lines if "H" in line)
+    assert "L" not in stairs

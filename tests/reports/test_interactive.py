@@ -48,6 +48,8 @@ def sheet(file: Path, said: list[str]) -> Iterator[Page]:
             if sheet.evaluate("document.querySelectorAll('.plot.js-plotly-plot').length") == len(DRAWINGS):
                 break
             sheet.wait_for_timeout(50)
+        else:
+            pytest.fail("not every figure was drawn")
         yield sheet
         browser.close()
 
@@ -66,7 +68,12 @@ def test_the_budget_moves_by_keyboard_and_says_where_it_is(sheet: Page) -> None:
     step = slider["steps"][slider["at"] - 2]
     assert sheet.locator(".slider output").text_content() == step["text"]
     trace, moved = next(iter(step["restyle"].items()))
-    assert sheet.evaluate(f"document.getElementById('figure-contours').data[{trace}].x") == moved["x"]
+    drawn = f"document.getElementById('figure-contours').data[{trace}].x"
+    assert sheet.evaluate(drawn) == moved["x"]
+    sheet.emulate_media(color_scheme="dark")  # painted again, it stands where it was moved to
+    sheet.wait_for_timeout(300)
+    assert sheet.evaluate(drawn) == moved["x"]
+    sheet.emulate_media(color_scheme="light")
 
 
 def test_runs_are_sorted_found_and_turned_over(sheet: Page, runs: Runs) -> None:
@@ -84,6 +91,8 @@ def test_runs_are_sorted_found_and_turned_over(sheet: Page, runs: Runs) -> None:
         head.locator("button").press("Enter")
         assert head.get_attribute("aria-sort") == order
         assert losses() == pytest.approx(sorted(runs.loss, key=lambda loss: direction * loss), abs=5e-4)
+    sheet.locator("input[type=search]").fill("sweep")  # found runs keep the order that was chosen
+    assert losses() == pytest.approx(sorted(runs.where("purpose == 'sweep'").loss, reverse=True), abs=5e-4)
     sheet.locator("input[type=search]").fill("forecast")
     assert sheet.locator(rows).count() == 1
     assert sheet.locator("#runs-table caption").text_content() == f"1 of {len(runs)} runs"

@@ -7,7 +7,7 @@ from typing import Any
 
 from isoflop.conventions import counted_by, describe
 from isoflop.fitting import CountingRow, Forecast
-from isoflop.quantities import format_estimate, format_flops, format_interval, format_si
+from isoflop.quantities import format_estimate, format_flops, format_interval, format_level, format_si
 from isoflop.quickstart import Findings
 from isoflop.study import State
 
@@ -59,7 +59,7 @@ def _forecast(forecast: Forecast) -> list[str]:
         f"  N* {format_si(forecast.params)} {_span(forecast.params_interval)}   D* {format_si(forecast.tokens)} "
         f"{_span(forecast.tokens_interval)}   loss {format_estimate(forecast.loss, forecast.loss_interval)}",
         f"  one run at {format_si(forecast.run_params)} parameters should end in "
-        f"{format_interval(*forecast.run_interval)} ({forecast.level:.0%})",
+        f"{format_interval(*forecast.run_interval)} ({format_level(forecast.level)})",
     ]
 
 

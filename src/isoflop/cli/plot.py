@@ -67,10 +67,13 @@ def plot(
     wanted = read_wanted(target, family, draws=draws, level=level, seed=seed, group=group)
     named = {"params": params_column, "tokens": tokens_column, "loss": loss_column, "flops": flops_column}
     drawn = DRAWINGS[figure].draw(read_evidence(runs, wanted, where, **named))
-    said = "" if output is None else _write(drawn, output, width, height, "dark" if dark else "light")
-    about = {"schema": SCHEMA, "figure": figure, "title": DRAWINGS[figure].title, "file": output and str(output)}
-    whole = shown(drawn, "dark" if dark else "light")
-    typer.echo(json_format.dumps(about | whole, allow_nan=False) if json else f"{DRAWINGS[figure].title}: {said}")
+    scheme: Scheme = "dark" if dark else "light"
+    said = "" if output is None else _write(drawn, output, width, height, scheme)
+    if json:
+        about = {"schema": SCHEMA, "figure": figure, "title": DRAWINGS[figure].title, "file": output and str(output)}
+        typer.echo(json_format.dumps(about | shown(drawn, scheme), allow_nan=False))
+    else:
+        typer.echo(f"{DRAWINGS[figure].title}: {said}")
     return 0
 
 

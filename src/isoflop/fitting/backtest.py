@@ -14,7 +14,7 @@ from isoflop.fitting.compare import baselines, refuse_one_loss
 from isoflop.fitting.extrapolate import Extrapolation, Table, bootstrap_half_width, extrapolate, gather
 from isoflop.fitting.fit import DRAWS, LEVEL, fit
 from isoflop.fitting.objective import FloatArray
-from isoflop.quantities import format_flops
+from isoflop.quantities import format_flops, format_level
 from isoflop.runs import Runs
 
 SCHEMA = "isoflop.backtest/1"
@@ -80,7 +80,7 @@ class Backtest:
             )
         lines.append(
             "  error: mean |relative error| of the pooled prediction above the split; hits: runs inside its "
-            f"{self.level:.0%} interval"
+            f"{format_level(self.level)} interval"
         )
         return "\n".join(lines)
 

@@ -110,11 +110,11 @@ def fit_envelope(runs: Runs, draws: int, level: float, seed: int, group: str | N
 def _curves(runs: Runs, labels: IntArray | None) -> Curves | None:
     """Every rung's least loss over its curves, interpolated in ln C between checkpoints and nowhere beyond them."""
     from_checkpoints = labels is not None
-    rungs = _rungs(runs.params)
+    rung_of = rungs(runs.params)
     if labels is None:
-        labels = rungs
+        labels = rung_of
     grid = np.linspace(np.log(runs.flops.min()), np.log(runs.flops.max()), BUDGETS)
-    count = int(rungs.max()) + 1
+    count = int(rung_of.max()) + 1
     loss, tokens = np.full((count, BUDGETS), np.inf), np.full((count, BUDGETS), np.nan)
     rows: list[list[int]] = [[] for _ in range(count)]
     for label in range(int(labels.max()) + 1):
@@ -123,7 +123,7 @@ def _curves(runs: Runs, labels: IntArray | None) -> Curves | None:
         x = np.log(runs.flops[curve])
         if curve.size < FEWEST_CHECKPOINTS or x[-1] - x[0] < np.log(SPREAD):
             continue
-        rung = int(rungs[curve[0]])
+        rung = int(rung_of[curve[0]])
         rows[rung] += curve.tolist()
         seen = (x[0] <= grid) & (grid <= x[-1])
         at = np.interp(grid[seen], x, np.log(runs.loss[curve]))
@@ -138,7 +138,7 @@ def _curves(runs: Runs, labels: IntArray | None) -> Curves | None:
     return Curves(np.exp(grid), params, loss[present], tokens[present], kept, from_checkpoints)
 
 
-def _rungs(params: FloatArray) -> IntArray:
+def rungs(params: FloatArray) -> IntArray:
     """Each run's rung, numbered by rising N; counted from a rung's lowest member, as levels are."""
     labels, lowest, rung = np.empty(params.size, dtype=np.int64), -np.inf, -1
     for row in np.argsort(params, kind="stable"):

@@ -13,7 +13,7 @@ from isoflop.fitting.backtest import extrapolated
 from isoflop.fitting.fit import DRAWS, LEVEL, fit
 from isoflop.fitting.result import Span
 from isoflop.fitting.uncertainty import interval
-from isoflop.quantities import format_flops, format_interval, format_si
+from isoflop.quantities import format_flops, format_interval, format_level, format_si
 from isoflop.runs import Runs
 
 SCHEMA = "isoflop.predict/1"
@@ -53,7 +53,7 @@ class Pooled:
         )
         far = f"{format_flops(6 * self.params * self.tokens)} FLOPs, {self.times_largest_run:.2g} times the largest run"
         lines = [
-            f"{self.law}: {asked}: loss {self.loss:.3f} {format_interval(*self.interval)} ({self.level:.0%})",
+            f"{self.law}: {asked}: loss {self.loss:.3f} {format_interval(*self.interval)} ({format_level(self.level)})",
             f"  {far}; {self.form_share:.0%} of the squared width is the error of the form, learnt from {taught}",
         ]
         noise = "" if self.noise is None else f" {format_interval(*self.noise)}, noise alone"

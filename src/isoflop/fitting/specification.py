@@ -17,6 +17,7 @@ import numpy as np
 from isoflop.conventions import ParamsConvention
 from isoflop.errors import DataError, IsoflopError
 from isoflop.fitting.fit import fit
+from isoflop.fitting.judgement import ROBUST
 from isoflop.fitting.result import Fit
 from isoflop.laws import Family
 from isoflop.quantities import format_flops, format_si
@@ -27,8 +28,6 @@ CUTS = (0.0, 0.2)
 """Share of the runs of least compute that is left out."""
 OUTLIER_RULES = (None, 5.0)
 """Residuals beyond this many robust standard deviations of a first fit are left out; None keeps all."""
-ROBUST = 1.4826
-"""Median absolute deviation to standard deviation, for normal residuals."""
 
 
 @dataclass(frozen=True)

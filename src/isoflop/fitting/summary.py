@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from isoflop.quantities import format_estimate, format_flops, format_si
+from isoflop.quantities import format_estimate, format_flops, format_level, format_si
 
 if TYPE_CHECKING:
     from isoflop.fitting.result import Fit, Minimum, Note
@@ -26,7 +26,7 @@ def summarise(fit: Fit) -> str:
     if fit.fitted is not None:
         lines += _numbers(fit) + _minima(fit)
         if fit.draws_n:
-            lines.append(f"  intervals hold {fit.level:.0%} of {fit.draws_n} {_drawn(fit)}")
+            lines.append(f"  intervals hold {format_level(fit.level)} of {fit.draws_n} {_drawn(fit)}")
     lines += [_wrapped(f"  {_word(fit, note)}  ", note.message) for note in fit.verdict.notes]
     return "\n".join(lines)
 

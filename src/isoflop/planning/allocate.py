@@ -19,7 +19,7 @@ from isoflop.planning.backward import Target, budget_of, target
 from isoflop.planning.optimum import optimum, optimum_draws, refuse_unbuildable
 from isoflop.planning.result import Intervals, Plan, PlanRow, check_level
 from isoflop.planning.sections import NOTHING, Asked, answer
-from isoflop.planning.surface import SEARCHED_DRAWS, drawn_view, is_surface, spread
+from isoflop.planning.surface import SEARCHED_DRAWS, drawn_view, is_surface, spread, with_form_error
 from isoflop.planning.text import format_ratio
 from isoflop.quantities import format_flops
 
@@ -141,8 +141,7 @@ def _intervals(law: Law, flops: float, level: float, best: float) -> Intervals |
     wasted = _wasted(law, flops, level)
     if law.form_error is None:
         return Intervals(params, tokens, loss, wasted=wasted)
-    width = float(law.form_error.half_width(flops, level))
-    wider = min(loss[0], best * math.exp(-width)), max(loss[1], best * math.exp(width))
+    wider = with_form_error(law, flops, best, loss, level)
     return Intervals(params, tokens, wider, loss_noise=loss, wasted=wasted)
 
 

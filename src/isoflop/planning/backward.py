@@ -23,7 +23,7 @@ from isoflop.planning.questions import (
 from isoflop.planning.surface import Estimate, of_form, plain, view
 from isoflop.planning.text import Sheet, format_ratio
 from isoflop.planning.valley import Valley
-from isoflop.quantities import Quantity, format_flops, format_interval, format_si
+from isoflop.quantities import Quantity, format_flops, format_interval, format_level, format_si
 
 MOST_GAIN = 1e9
 WORDS = {"tokens_per_param": "tokens a parameter"}
@@ -68,7 +68,7 @@ def _span(estimate: Estimate, level: float, show: Any) -> str:
     if edges is None:
         return ""
     shown = [show(float(edge)) if np.isfinite(edge) else "inf" for edge in edges]
-    return f"{level:.0%} [{', '.join(shown)}]"
+    return f"{format_level(level)} [{', '.join(shown)}]"
 
 
 def target(

@@ -16,7 +16,7 @@ from isoflop.planning.result import Span
 from isoflop.planning.search import FloatArray, root
 from isoflop.planning.surface import Estimate, FlopsPerToken, of_form, plain, spread
 from isoflop.planning.text import Sheet
-from isoflop.quantities import format_interval, format_si
+from isoflop.quantities import format_interval, format_level, format_si
 
 NARROWEST, WIDEST = np.log(1e-9), np.log(1e9)
 """Of ln d_model: a search may ask for less than one parameter."""
@@ -106,7 +106,7 @@ class ExactSection:
         lines: list[tuple[str, ...]] = [(self.law, format_si(self.params), format_si(self.tokens), f"{self.loss:.3f}")]
         if self.intervals is not None:
             counts = [f"[{', '.join(map(format_si, self.intervals[name]))}]" for name in ("params", "tokens")]
-            lines.append((f"  {self.level:.0%} interval", *counts, format_interval(*self.intervals["loss"])))
+            lines.append((f"  {format_level(self.level)} interval", *counts, format_interval(*self.intervals["loss"])))
         note = (
             f"A token costs {self.cost_ratio:.3f} times 6 N here; the law's split, which counts 6 N, would spend "
             f"{self.overspent:+.1%} of the budget more."

@@ -20,7 +20,7 @@ from isoflop.planning.questions import tokens_on_surface
 from isoflop.planning.search import FloatArray, least
 from isoflop.planning.surface import Estimate, View, ask_all, facts, is_surface, plain, view
 from isoflop.planning.text import Sheet, format_ratio
-from isoflop.quantities import format_flops, format_si, format_usd
+from isoflop.quantities import format_flops, format_level, format_si, format_usd
 
 SMALLEST, LARGEST = -12.0, 2.0
 """ln of N over the compute-optimal N, between which the cheapest network is searched."""
@@ -116,7 +116,7 @@ class Lifecycle:
             counts = [
                 f"[{format_si(float(lo))}, {format_si(float(hi))}]" for lo, hi in (s for s in spans if s is not None)
             ]
-            lines.append((f"  {self.level:.0%} interval", *counts, "", ""))
+            lines.append((f"  {format_level(self.level)} interval", *counts, "", ""))
         between = self.saving.interval(self.level)
         width = "" if between is None else f" [{float(between[0]):.1%}, {float(between[1]):.1%}]"
         notes = [

@@ -11,7 +11,8 @@ import numpy as np
 from isoflop.errors import DataError, UsageError
 from isoflop.laws import Law
 from isoflop.planning.result import check_level
-from isoflop.quantities import format_flops, format_interval, format_si
+from isoflop.planning.surface import with_form_error
+from isoflop.quantities import format_flops, format_interval, format_level, format_si
 
 SCHEMA = "isoflop.predict/1"
 Span = tuple[float, float]
@@ -39,7 +40,7 @@ class Prediction:
         return json.dumps(self.to_dict(), indent=2, allow_nan=False)
 
     def __str__(self) -> str:
-        width = "" if self.interval is None else f" {format_interval(*self.interval)} ({self.level:.0%})"
+        width = "" if self.interval is None else f" {format_interval(*self.interval)} ({format_level(self.level)})"
         asked = f"{format_si(self.params)} parameters, {format_si(self.tokens)} tokens"
         return "\n".join(
             [f"{self.law}: {asked}: loss {self.loss:.3f}{width}", *(f"  note  {note}" for note in self.notes)]
@@ -73,8 +74,7 @@ def predict(law: Law, params: float, tokens: float, level: float = 0.9, **others
     low, high = (float(edge) for edge in np.quantile(draws, [(1 - level) / 2, (1 + level) / 2]))
     interval, notes = (low, high), [*beyond(law, flops), *cautions]
     if law.form_error is not None:
-        width = float(law.form_error.half_width(flops, level))
-        interval = min(low, loss * float(np.exp(-width))), max(high, loss * float(np.exp(width)))
+        interval = with_form_error(law, flops, loss, interval, level)
         share = 1 - (high - low) / (interval[1] - interval[0])
         if flops > law.form_error.flops:
             notes.insert(1, f"{share:.0%} of the width is the error of the form, the rest noise.")

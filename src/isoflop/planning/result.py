@@ -10,7 +10,7 @@ from isoflop.conventions import Conventions
 from isoflop.display import Displayed
 from isoflop.errors import UsageError
 from isoflop.planning.text import Sheet, format_ratio, lay_out
-from isoflop.quantities import Quantity, format_interval, format_si
+from isoflop.quantities import Quantity, format_interval, format_level, format_si
 
 SCHEMA = "isoflop.plan/1"
 Span = tuple[float, float]
@@ -105,7 +105,7 @@ class PlanRow:
         if self.intervals is None:
             return None
         params, tokens = (_counts(span) for span in (self.intervals.params, self.intervals.tokens))
-        return (f"  {level:.0%} interval", params, tokens, "", format_interval(*self.intervals.loss))
+        return (f"  {format_level(level)} interval", params, tokens, "", format_interval(*self.intervals.loss))
 
 
 class Section(Protocol):

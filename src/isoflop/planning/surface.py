@@ -167,6 +167,16 @@ def spread(draws: FloatArray, level: float) -> tuple[float, float]:
     return float(low), float(np.quantile(np.nan_to_num(draws, nan=np.inf), (1 + level) / 2, axis=0))
 
 
+def with_form_error(
+    law: Law, flops: float, loss: float, noise: tuple[float, float], level: float
+) -> tuple[float, float]:
+    """The interval of a loss at a budget: that of the draws, ``noise``, or of the form's error where that is wider."""
+    if law.form_error is None:
+        return noise
+    times = float(np.exp(law.form_error.half_width(flops, level)))
+    return min(noise[0], loss / times), max(noise[1], loss * times)
+
+
 def _view(law: Law, theta: Coefficients, flops_per_token: FlopsPerToken | None) -> View:
     family = law.family
     assumed = {name: np.asarray(value) for name, value in family.assumed.items()}

@@ -9,7 +9,7 @@ import numpy as np
 
 from isoflop.fitting import Fit
 from isoflop.fitting.result import Status
-from isoflop.quantities import format_estimate, format_flops, format_si
+from isoflop.quantities import format_estimate, format_flops, format_level, format_si
 from isoflop.reports.checklist import Line, State, count
 from isoflop.reports.evidence import Evidence
 from isoflop.reports.rounding import count_with_interval
@@ -36,15 +36,6 @@ def status(evidence: Evidence, lines: tuple[Line, ...]) -> Status:
     wanting = any(line.essential and line.state is State.MISSING for line in lines)
     far = decades(evidence) > FAR or below(evidence) > NEAR
     return "caution" if found == "ok" and (wanting or far) else found
-
-
-def percent(level: float) -> str:
-    """A level as people say it.
-
-    >>> percent(0.9), percent(0.999)
-    ('90%', '99.9%')
-    """
-    return f"{100 * level:.4g}%"
 
 
 def decades(evidence: Evidence) -> float:
@@ -105,7 +96,7 @@ def _how_sure(evidence: Evidence) -> str:
     else:
         low, high = row.intervals.params
         wasted = row.intervals.wasted
-        level = percent(evidence.wanted.level)
+        level = format_level(evidence.wanted.level)
         cost = "" if wasted is None else f"; in {level} of draws this split wastes at most {wasted:.1%} of the compute"
         parts.append(f"Brackets are {level} intervals: N* is known to a ratio of {high / low:.3g}{cost}.")
     far = decades(evidence)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from isoflop.quantities import format_estimate, format_flops, format_interval, format_value
-from isoflop.reports.answers import answers, decision_line, percent, status
+from isoflop.quantities import format_estimate, format_flops, format_interval, format_level, format_value
+from isoflop.reports.answers import answers, decision_line, status
 from isoflop.reports.axes import conventions_sentence
 from isoflop.reports.checklist import checklist
 from isoflop.reports.evidence import Evidence
@@ -49,7 +49,7 @@ def as_markdown(evidence: Evidence) -> str:
     """Verdict, the five answers, tables and the checklist; names out of the data cannot break a table or act."""
     lines = checklist(evidence)
     fit = evidence.leading
-    how = f"{status(evidence, lines)}, {percent(evidence.wanted.level)} intervals"
+    how = f"{status(evidence, lines)}, {format_level(evidence.wanted.level)} intervals"
     parts = [
         f"## {_plain(evidence.title)}",
         f"**{_plain(decision_line(evidence))}** ({how})",

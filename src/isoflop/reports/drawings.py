@@ -103,7 +103,7 @@ DRAWINGS: Mapping[str, Drawing] = {
     "fan": Drawing(
         "Extrapolation",
         "the loss on the frontier to the target, with backtests",
-        lambda e: figures.fan_figure(e.leading, e.target, e.seek("backtest")[0], _interval(e)),
+        lambda e: figures.fan_figure(e.leading, e.target, e.seek("backtest")[0], _interval(e), e.sample),
     ),
     "coefficients": Drawing(
         "Coefficients",

@@ -94,11 +94,14 @@ class Evidence:
         vars(self).update(self.known)
 
     def seek(self, part: str) -> tuple[Any, str]:
-        """A part by name, and "" ; or None, and why it is not to be had."""
-        try:
-            return getattr(self, part), ""
-        except IsoflopError as error:
-            return None, str(error)
+        """A part by name, and "" ; or None, and why it is not to be had, which is worked out once too."""
+        refusals: dict[str, str] = vars(self).setdefault("_refusals", {})
+        if part not in refusals:
+            try:
+                return getattr(self, part), ""
+            except IsoflopError as error:
+                refusals[part] = str(error)
+        return None, refusals[part]
 
     def found(self, *parts: str) -> dict[str, Any]:
         """Those of these parts that have been asked for, and are there."""

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
-from isoflop.errors import UnknownName
+from isoflop.errors import UnknownName, UsageError
 from isoflop.fitting import Approaches, Fit
 from isoflop.fitting.approaches import NAMES
 from isoflop.fitting.summary import TITLES
@@ -82,6 +82,8 @@ def _(of: Law, name: str | None, target: float | None) -> Figure:
 @_drawn.register
 def _(of: Plan, name: str | None, target: float | None) -> Figure:
     _only("plan", name)
+    if target is not None:
+        raise UsageError("a plan has its budget; make another for another.")
     return plan_figure(of)
 
 

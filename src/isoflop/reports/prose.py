@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from isoflop.fitting import Fit, Forecast, Outcome
-from isoflop.quantities import format_estimate, format_flops, format_interval, format_si, format_value
+from isoflop.quantities import format_estimate, format_flops, format_interval, format_level, format_si, format_value
 from isoflop.reports.rounding import count_with_interval, loss_text
 from isoflop.runs import Runs
 
@@ -75,7 +75,8 @@ def introduction(fit: Fit) -> str:
     if not fit.intervals:
         return text
     return text + (
-        f" Brackets hold {fit.level:.0%} intervals: how far the noise between seeds alone could have moved a number."
+        f" Brackets hold {format_level(fit.level)} intervals: how far the noise between seeds alone could have moved a "
+        "number."
     )
 
 
@@ -89,10 +90,10 @@ def forecast_sentence(forecast: Forecast) -> str:
         f"that tests it: at {format_flops(forecast.flops)} FLOPs, {forecast.times_largest_budget:.3g} times the "
         f"largest budget of the fit, N* is {N}, D* is {D}, and the loss there is {L}. One run of "
         f"{format_si(forecast.run_params)} parameters was to end within {format_interval(*forecast.run_interval)} "
-        f"({forecast.level:.0%}). That interval holds the noise between seeds, what is lost by missing N*, and what is "
-        "not known of the irreducible loss E. It does not hold the error of the form, so expect it to miss more often "
-        "than its level says. One run tests the forecast of the loss; it says nothing about N*, for which a whole "
-        "profile would have to be trained."
+        f"({format_level(forecast.level)}). That interval holds the noise between seeds, what is lost by missing N*, "
+        "and what is not known of the irreducible loss E. It does not hold the error of the form, so expect it to miss "
+        "more often than its level says. One run tests the forecast of the loss; it says nothing about N*, for "
+        "which a whole profile would have to be trained."
     )
 
 
@@ -147,7 +148,7 @@ def isoflop_caption(fit: Fit, with_star: bool) -> str:
         "the runs it was fitted to; "
     )
     if fit.intervals:
-        text += f"the diamond is its minimum, with a bar for the {fit.level:.0%} interval of N*. "
+        text += f"the diamond is its minimum, with a bar for the {format_level(fit.level)} interval of N*. "
     else:
         text += "the diamond is its minimum. "
     if any(len(found.used) < len(found.rows) for found in fit.minima):

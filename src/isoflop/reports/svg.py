@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from html import escape, unescape
+from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from isoflop.reports.axes import count_label, linear_ticks, log_span, log_ticks
 from isoflop.reports.figures import Figure
 from isoflop.reports.palette import SCHEMES, css_variables, painted
 
+_Point = tuple[float, float]
 WIDTH, HEIGHT = 760, 460
 LEFT, RIGHT, TOP, BOTTOM = 62, 16, 16, 52
 STEPS = 10
@@ -73,7 +75,7 @@ def _axis(figure: Figure, letter: str, pixels: tuple[float, float]) -> _Axis:
     if "range" in given:
         low, high = (10.0**end if log else float(end) for end in given["range"])
     else:
-        values = [float(value) for trace in figure["data"] for value in trace[letter]]
+        values = [float(value) for trace in figure["data"] for value in trace[letter] if value is not None]
         low, high = min(values), max(values)
         room = max(high - low, 0.01 * abs(high)) or 1.0
         low, high = log_span(values) if log else (low - 0.1 * room, high + 0.04 * room)
@@ -109,14 +111,16 @@ def _frame(x: _Axis, y: _Axis) -> str:
 
 def _trace(trace: dict[str, Any], x: _Axis, y: _Axis) -> str:
     mode = trace.get("mode", "lines")
-    at = [(x.at(one), y.at(other)) for one, other in zip(trace["x"], trace["y"], strict=True)]
-    marks = [_line(trace, at)] if "lines" in mode and at else []
-    marks += [_bar(trace, "x", x, at), _bar(trace, "y", y, at)]
+    pairs = zip(trace["x"], trace["y"], strict=True)
+    at = [None if None in pair else (x.at(pair[0]), y.at(pair[1])) for pair in pairs]
+    marks = [_line(trace, curve) for curve in _unbroken(at)] if "lines" in mode else []
+    there = [point for point in at if point is not None]
+    marks += [_bar(trace, "x", x, there), _bar(trace, "y", y, there)]
     if "markers" in mode and trace["marker"].get("opacity") != 0:
-        marks += _markers(trace["marker"], at)
+        marks += _markers(trace["marker"], there)
     if "text" in mode:
         colour = _css(trace.get("textfont", {}).get("color", "@muted"))
-        said = zip(at, trace["text"], strict=True)
+        said = zip(there, trace["text"], strict=True)
         marks += [
             f'<text class="name" x="{h:.1f}" y="{v + 22:.1f}" style="fill: {colour}">{escape(unescape(text))}</text>'
             for (h, v), text in said
@@ -124,8 +128,16 @@ def _trace(trace: dict[str, Any], x: _Axis, y: _Axis) -> str:
     return "\n".join(filter(None, marks))
 
 
-def _line(trace: dict[str, Any], at: Sequence[tuple[float, float]]) -> str:
+def _unbroken(at: Sequence[_Point | None]) -> list[list[_Point]]:
+    """The stretches of a line between its gaps."""
+    parts = [list(part) for is_there, part in groupby(at, key=lambda point: point is not None) if is_there]
+    return [[point for point in part if point is not None] for part in parts]
+
+
+def _line(trace: dict[str, Any], at: Sequence[_Point]) -> str:
     path = "M" + "L".join(f"{h:.1f} {v:.1f}" for h, v in at)
+    if trace.get("line", {}).get("shape") == "hv":  # a staircase: across at the height of the last point, then down
+        path = f"M{at[0][0]:.1f} {at[0][1]:.1f}" + "".join(f"H{h:.1f}V{v:.1f}" for h, v in at[1:])
     if trace.get("fill") == "toself":
         return f'<path d="{path}Z" fill="{_css(trace["fillcolor"])}"/>'
     line = trace["line"]
@@ -134,7 +146,7 @@ def _line(trace: dict[str, Any], at: Sequence[tuple[float, float]]) -> str:
     return f'<path class="line" d="{path}" fill="none" stroke="{colour}" stroke-width="{width}"{dashes}/>'
 
 
-def _bar(trace: dict[str, Any], letter: str, axis: _Axis, at: Sequence[tuple[float, float]]) -> str:
+def _bar(trace: dict[str, Any], letter: str, axis: _Axis, at: Sequence[_Point]) -> str:
     bar = trace.get(f"error_{letter}", {})
     if "array" not in bar:
         return ""
@@ -149,7 +161,7 @@ def _bar(trace: dict[str, Any], letter: str, axis: _Axis, at: Sequence[tuple[flo
     return f'<path d="{"".join(paths)}" fill="none" stroke="{colour}" stroke-width="1.5"/>'
 
 
-def _markers(marker: dict[str, Any], at: Sequence[tuple[float, float]]) -> Iterable[str]:
+def _markers(marker: dict[str, Any], at: Sequence[_Point]) -> Iterable[str]:
     symbol = str(marker.get("symbol", "circle"))
     size = float(marker.get("size", 6)) / 2
     colours = _colours(marker, len(at))

@@ -13,7 +13,7 @@ import numpy as np
 from isoflop.conventions import LossUnit, ParamsConvention, counted_by, describe
 from isoflop.fitting import Backtest, CountingRow, Fit
 from isoflop.planning import Plan
-from isoflop.quantities import format_estimate, format_flops, format_interval, format_si, format_value
+from isoflop.quantities import format_estimate, format_flops, format_interval, format_level, format_si, format_value
 from isoflop.reports.prose import PUBLISHED_EXPONENTS, run_names
 from isoflop.reports.rounding import count_with_interval, loss_column
 from isoflop.reports.typeset import typeset
@@ -110,7 +110,7 @@ def coefficient_table(fit: Fit) -> str:
     for name, value in zip(("a", "b"), fit.allocation or (), strict=False):
         values[name], meanings[name] = value, "exponent of N* in C" if name == "a" else "exponent of D* in C"
     rows = [(name, meanings[name], *_value_and_interval(value, fit, name)) for name, value in values.items()]
-    header = ("coefficient", "meaning", "value", f"{fit.level:.0%} interval")
+    header = ("coefficient", "meaning", "value", f"{format_level(fit.level)} interval")
     return table(fit.law.family.formula, header, rows, texts=2, symbols=True)
 
 
@@ -222,7 +222,9 @@ def backtest_table(found: Backtest) -> str:
         for split in found.splits
     ]
     header = ("fitted up to", "runs", "above", "jump", "error", "plain fit", "best so far", "line", "inside")
-    caption = f"Fitted below, judged above: mean error of the loss, runs inside their {found.level:.0%} intervals"
+    caption = (
+        f"Fitted below, judged above: mean error of the loss, runs inside their {format_level(found.level)} intervals"
+    )
     return table(caption, header, rows)
 
 

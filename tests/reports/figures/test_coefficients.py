@@ -51,6 +51,7 @@ def test_published_values_are_all_there_and_those_far_off_are_arrows(surface: Fi
     expected = 2 * (laws.law("besiroglu2024").coefficients["beta"] - value) / (high - low)
     assert published["x"][at] == pytest.approx(np.clip(expected, -EDGE, EDGE))
     far = [symbol for x, symbol in zip(published["x"], published["marker"]["symbol"], strict=True) if abs(x) == EDGE]
+    assert far
     assert all(symbol.startswith("triangle") for symbol in far)
     assert max(np.abs(published["x"])) <= EDGE
     assert not any("kaplan" in text for text in published["hovertext"])  # another family

@@ -60,10 +60,16 @@ def test_every_run_is_drawn_and_the_excluded_ones_open(figure: dict[str, Any], p
 
 
 def test_a_surface_without_a_closed_form_has_a_frontier_by_search(planted: Runs) -> None:
-    figure = contours_figure(fit(planted, "skaling", draws=0), target=1e22)
+    searched = fit(planted, "rosenfeld", draws=50, pin={"L_0": 9.0})
+    assert not searched.law.has_optimum
+    figure = contours_figure(searched, target=1e22)
     solid, dashed = (trace for trace in figure["data"] if trace.get("line", {}).get("color") == "@law")
     assert solid["x"][-1] == dashed["x"][0]
-    np.testing.assert_allclose(6 * np.multiply(solid["x"], solid["y"]), np.geomspace(1e18, 1e21, 40), rtol=1e-6)
+    np.testing.assert_allclose(6 * np.multiply(solid["x"], solid["y"]), np.geomspace(1e18, 1e21, 40), rtol=1e-4)
+    for params, tokens in list(zip(solid["x"], solid["y"], strict=True))[::13]:
+        N = np.geomspace(params / 10, params * 10, 4001)
+        assert N[searched.law.predict(N, params * tokens / N).argmin()] == pytest.approx(params, rel=5e-3)
+    assert "[" in figure["slider"]["steps"][0]["text"]
 
 
 def test_a_contour_has_chinchillas_closed_form(surface: Fit) -> None:

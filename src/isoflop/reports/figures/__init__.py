@@ -12,7 +12,7 @@ from isoflop.reports.figures.extrapolation import fan_figure
 from isoflop.reports.figures.forecast import forecast_figure
 from isoflop.reports.figures.frontier import loss_figure, optimum_figure
 from isoflop.reports.figures.marks import Figure
-from isoflop.reports.figures.profiles import isoflop_figure, stragglers
+from isoflop.reports.figures.profiles import isoflop_figure
 from isoflop.reports.figures.residuals import quantiles_figure, residuals_figure
 from isoflop.reports.figures.specification import specification_figure
 from isoflop.reports.figures.surface import contours_figure
@@ -34,6 +34,5 @@ __all__ = [
     "quantiles_figure",
     "residuals_figure",
     "specification_figure",
-    "stragglers",
     "training_curves_figure",
 ]

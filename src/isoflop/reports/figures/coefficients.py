@@ -13,7 +13,7 @@ import numpy as np
 from isoflop.conventions import compatible, describe
 from isoflop.fitting import Fit, Profile
 from isoflop.laws import Law, catalogue, law
-from isoflop.quantities import format_estimate
+from isoflop.quantities import format_estimate, format_level
 from isoflop.reports.figures import marks
 from isoflop.reports.figures.marks import Figure, Trace
 from isoflop.runs.table import FloatArray
@@ -63,7 +63,7 @@ def forest_figure(fit: Fit, profile: Sequence[Profile] = ()) -> Figure:
     zero = {"type": "line", "yref": "paper", "x0": 0, "x1": 0, "y0": 0, "y1": 1, "layer": "below"}
     layout = {
         "xaxis": {
-            "title": {"text": f"half widths of the {fit.level:.0%} interval"},
+            "title": {"text": f"half widths of the {format_level(fit.level)} interval"},
             "range": [-EDGE - 0.3, EDGE + 0.3],
         },
         "yaxis": {**shared, "ticktext": [row.name for row in rows]},
@@ -112,7 +112,7 @@ def _rows(fit: Fit) -> list[_Row]:
 
 def _bars(fit: Fit, rows: Sequence[_Row]) -> Trace:
     """The intervals of the draws."""
-    means = f"{fit.level:.0%}, drawn by {fit.drawn_by}"
+    means = f"{format_level(fit.level)}, drawn by {fit.drawn_by}"
     hover = [f"{row.name} {format_estimate(row.value, row.span)}<br>{means}" for row in rows]
     ends = [(row.scaled(row.span[0]), row.scaled(row.span[1])) for row in rows]
     zeros = [0.0] * len(rows)
@@ -127,7 +127,7 @@ def _profiled(k: int, row: _Row, found: Profile) -> Trace:
     left, right = max(-EDGE if low is None else low, -EDGE), min(EDGE if high is None else high, EDGE)
     ends = ["triangle-left" if left == -EDGE else "line-ns-open", "triangle-right" if right == EDGE else "line-ns-open"]
     y = -k - OFFSET
-    hover = escape(found.describe()) + f"<br>{found.level:.0%}"
+    hover = escape(found.describe()) + f"<br>{format_level(found.level)}"
     marker = {"symbol": ends, "size": 8, "color": "@forecast", "line": {"color": "@forecast", "width": 2}}
     bar = marks.points([left, right], [y, y], marker, [hover] * 2)
     return bar | {"mode": "lines+markers", "line": {"color": "@forecast", "width": 2}}

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isoflop.fitting import Fit
+from isoflop.fitting.envelope import rungs
 from isoflop.fitting.groups import groups
 from isoflop.quantities import format_flops, format_si
 from isoflop.reports.axes import count_label, flops_axis, log_span, loss_axis
@@ -18,8 +19,6 @@ from isoflop.reports.rounding import loss_text
 from isoflop.runs import Runs
 from isoflop.runs.table import FloatArray
 
-SAME_SIZE = 0.01
-"""Runs whose N lies within 1 % are one rung of the ladder, as approach 1 has them."""
 FEWEST_IN_CURVE = 3
 SHADES = 12
 """Steps of the ramp that curves are drawn in: one trace each, however many curves there are."""
@@ -94,7 +93,7 @@ def _curves(runs: Runs, *, ladder: bool) -> list[Trace]:
     if labels is None and not ladder:
         return []
     if labels is None:
-        labels = np.unique(np.round(np.log(runs.params) / SAME_SIZE), return_inverse=True)[1]
+        labels = rungs(runs.params)
     found = [np.flatnonzero(labels == label) for label in range(int(labels.max()) + 1)]
     found = [rows[np.argsort(runs.flops[rows], kind="stable")] for rows in found if rows.size >= FEWEST_IN_CURVE]
     logs = np.log(runs.params)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from isoflop.fitting import Backtest, Fit, Split
 from isoflop.fitting.result import Span
 from isoflop.planning.optimum import optimum
-from isoflop.quantities import format_estimate, format_flops, format_interval
+from isoflop.quantities import format_estimate, format_flops, format_interval, format_level
 from isoflop.reports.axes import flops_axis, log_span, loss_axis
 from isoflop.reports.figures import marks
 from isoflop.reports.figures.marks import Figure, Trace
@@ -22,13 +22,19 @@ from isoflop.runs import Runs
 PAST_TARGET = 1.6
 
 
-def fan_figure(fit: Fit, target: float, backtest: Backtest | None = None, interval: Span | None = None) -> Figure:
+def fan_figure(
+    fit: Fit,
+    target: float,
+    backtest: Backtest | None = None,
+    interval: Span | None = None,
+    judged: Runs | None = None,
+) -> Figure:
     """The loss on the frontier from the smallest run to ``target`` FLOPs, with everything that is known of its error.
 
     The band is the draws'; the bar at the target is ``interval``, which holds the form's error as well. Each split of
     the ``backtest`` is a diamond at the most compute it was fitted to and at the loss it predicted for the run of
     most compute, with its interval, and a dotted line to what came out: filled where the interval held, open where
-    it missed.
+    it missed. ``judged`` are the runs that were split, the fit's own unless given.
 
     >>> import isoflop as iso
     >>> N, D = (axis.ravel() for axis in np.meshgrid(np.geomspace(1e7, 1e10, 6), np.geomspace(1e9, 1e12, 6)))
@@ -46,7 +52,7 @@ def fan_figure(fit: Fit, target: float, backtest: Backtest | None = None, interv
     data = [_cloud(runs, rows), *marks.band(C, None if drawn is None else drawn.loss, fit.level)]
     data += [marks.line(seen, optimum(law, seen).loss, "@law")]
     data += [marks.line(past, optimum(law, past).loss, "@law", "dash")]
-    data += [] if backtest is None else _backtests(runs, backtest)
+    data += [] if backtest is None else _backtests(judged or runs, backtest)
     data.append(_answer(fit, target, interval))
     layout = {
         "xaxis": flops_axis(*log_span(C)),
@@ -88,8 +94,8 @@ def _split(split: Split, flops: float, level: float) -> list[Trace]:
     marker = marks.marker("diamond" if split.inside_interval else "diamond-open", colour, 10)
     hover = (
         f"fitted to {split.fitted} runs up to {format_flops(split.fitted_up_to)} FLOPs<br>predicted "
-        f"{format_estimate(split.predicted, split.interval)} at {level:.0%}<br>came out {loss_text(split.actual)}: "
-        f"{'inside' if split.inside_interval else 'missed'}"
+        f"{format_estimate(split.predicted, split.interval)} at {format_level(level)}<br>came out "
+        f"{loss_text(split.actual)}: {'inside' if split.inside_interval else 'missed'}"
     )
     bar = marks.error_bar([split.predicted], [split.interval], colour)
     said = marks.points([split.fitted_up_to], [split.predicted], marker, [hover]) | {"error_y": bar}
@@ -100,7 +106,9 @@ def _answer(fit: Fit, target: float, interval: Span | None) -> Trace:
     """The target: what the law says there, and the bar that holds the form's error."""
     loss = float(optimum(fit.law, target).loss)
     wide = (
-        "" if interval is None else f"<br>{fit.level:.0%} interval with the form's error {format_interval(*interval)}"
+        ""
+        if interval is None
+        else f"<br>{format_level(fit.level)} interval with the form's error {format_interval(*interval)}"
     )
     hover = f"at {format_flops(target)} FLOPs<br>loss {loss_text(loss)}{wide}"
     star = marks.points([target], [loss], marks.marker("star", "@forecast", 14), [hover])

@@ -13,7 +13,7 @@ from isoflop.fitting import Fit, Forecast, Minimum, Outcome
 from isoflop.fitting.result import Span
 from isoflop.laws import Law
 from isoflop.planning.optimum import optimum
-from isoflop.quantities import format_estimate, format_flops, format_interval
+from isoflop.quantities import format_estimate, format_flops, format_interval, format_level
 from isoflop.reports.axes import count_label, flops_axis, log_axis, log_span, loss_axis
 from isoflop.reports.figures import marks
 from isoflop.reports.figures.marks import Figure, Trace
@@ -84,7 +84,7 @@ def loss_figure(
     data += _minima(fit, losses, spans, hover)
     if forecast:
         low, high = forecast.run_interval
-        text = f"forecast for this run at {forecast.level:.0%}<br>{format_interval(low, high)}"
+        text = f"forecast for this run at {format_level(forecast.level)}<br>{format_interval(low, high)}"
         middle = (low + high) / 2
         bar = marks.points([forecast.flops], [middle], marks.UNSEEN, [text])
         data.append(bar | {"error_y": marks.error_bar([middle], [(low, high)], "@forecast", thickness=2.5, width=9)})

@@ -1,4 +1,4 @@
-"""What every figure is drawn with: traces as plain plotly dicts. A colour is a role ("@ink", "@budget0") that whoever
+"""What every figure is drawn with: traces as plain plotly dicts. A colour is a role ("@ink", "@ramp0.5") that whoever
 shows the figure paints; so is a scale of colours ("@ramp")."""
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from isoflop.fitting import Fit, Forecast, Minimum, Outcome
-from isoflop.quantities import format_estimate, format_flops, format_si
+from isoflop.quantities import format_estimate, format_flops, format_level, format_si
 from isoflop.reports.axes import count_label, log_axis, log_span, loss_title, params_title
 from isoflop.reports.figures import marks
 from isoflop.reports.figures.marks import Figure, Trace
@@ -20,9 +20,6 @@ from isoflop.runs import Runs
 from isoflop.runs.table import FloatArray
 
 MOST_NAMES = 8
-
-MOST_LABELLED = 9
-"""Budgets that are written in the figure; of more, words would cover the minima."""
 
 
 def isoflop_figure(fit: Fit, forecast: Forecast | None, outcome: Outcome | None) -> Figure:
@@ -107,4 +104,4 @@ def _vertex_hover(found: Minimum, level: float) -> str:
         f"D* {count_with_interval(found.tokens_opt, found.tokens_interval)}",
         f"loss {format_estimate(found.loss_min, found.loss_interval)}",
     ]
-    return "<br>".join(lines + ([f"intervals: {level:.0%}"] if found.params_interval else []))
+    return "<br>".join(lines + ([f"intervals: {format_level(level)}"] if found.params_interval else []))

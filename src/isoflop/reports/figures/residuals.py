@@ -9,6 +9,7 @@ from typing import Any, Literal
 import numpy as np
 
 from isoflop.fitting import Fit
+from isoflop.fitting.judgement import ROBUST
 from isoflop.quantities import format_flops, format_si
 from isoflop.reports.axes import count_label, flops_axis, log_axis, log_span, params_title
 from isoflop.reports.figures import marks
@@ -18,16 +19,13 @@ from isoflop.runs import Runs
 from isoflop.runs.table import FloatArray
 
 Axis = Literal["params", "tokens", "flops", "tokens_per_param"]
-ROBUST = 1.4826
-"""Median absolute deviation to standard deviation, for normal residuals."""
 FEWEST_IN_BIN, MOST_BINS = 5, 15
 RESIDUAL = "loss above the law (%)"
 
 
-def residual_percent(fit: Fit, runs: Runs | None = None) -> FloatArray:
-    """100 ln(L / law), shape (R,), of the fit's runs or of others: positive where a run did worse than the law says."""
-    runs = fit.runs if runs is None else runs
-    law = fit.law
+def residual_percent(fit: Fit) -> FloatArray:
+    """100 ln(L / law), shape (R,), of the fit's runs: positive where a run did worse than the law says."""
+    runs, law = fit.runs, fit.law
     others = {name: runs.column(name) for name in law.family.inputs if name in ("flops", *runs.columns)}
     said = law.predict(runs.params, runs.tokens, **{k: np.asarray(v, float) for k, v in others.items()})
     return np.asarray(100 * np.log(runs.loss / said))

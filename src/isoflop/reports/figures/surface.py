@@ -11,6 +11,7 @@ import numpy as np
 from isoflop.fitting import Fit
 from isoflop.laws import Law, Optimum
 from isoflop.planning.optimum import optimum, optimum_draws
+from isoflop.planning.surface import spread, with_form_error
 from isoflop.quantities import format_estimate, format_flops, format_si
 from isoflop.reports.axes import count_label, log_axis, log_span, log_ticks, params_title
 from isoflop.reports.figures import marks
@@ -168,12 +169,13 @@ def _runs(fit: Fit, residuals: FloatArray, rows: Any) -> Trace:
 
 
 def _excluded(runs: Runs) -> Trace:
-    names = run_names(runs)
+    names, rows = run_names(runs), marks.thinned(len(runs))
     hover = [
         f"{escape(names[row])}, not in the fit<br>N {format_si(runs.params[row])}, D {format_si(runs.tokens[row])}"
-        for row in range(len(runs))
+        for row in rows
     ]
-    return marks.points(runs.params, runs.tokens, marks.marker("circle-open", "@muted", 6), hover)
+    N, D = marks.rounded(runs.params[rows]), marks.rounded(runs.tokens[rows])
+    return marks.points(N, D, marks.marker("circle-open", "@muted", 6), hover)
 
 
 def _slider(fit: Fit, target: float, smallest: float, end: float, first: int) -> dict[str, Any]:
@@ -185,7 +187,8 @@ def _slider(fit: Fit, target: float, smallest: float, end: float, first: int) ->
     steps = []
     for k, C in enumerate(budgets.tolist()):
         N, D, loss = float(best.params[k]), float(best.tokens[k]), float(best.loss[k])
-        span = None if drawn is None else _span(fit.law, C, loss, drawn.loss[:, k], fit.level)
+        noise = None if drawn is None else spread(drawn.loss[:, k], fit.level)
+        span = None if noise is None else with_form_error(fit.law, C, loss, noise, fit.level)
         text = (
             f"at {format_flops(C)} FLOPs: N* {format_si(N)}, D* {format_si(D)}, D/N {D / N:.3g}, "
             f"loss {format_estimate(loss, span)}"
@@ -195,13 +198,6 @@ def _slider(fit: Fit, target: float, smallest: float, end: float, first: int) ->
         mark = {"x": marks.rounded([N]), "y": marks.rounded([D])}
         steps.append({"label": format_flops(C), "text": text, "restyle": {str(first): line, str(first + 1): mark}})
     return {"label": "budget", "at": at, "steps": steps}
-
-
-def _span(law: Law, C: float, loss: float, draws: FloatArray, level: float) -> tuple[float, float]:
-    """The interval of the loss at a budget as a plan has it: that of the draws, or of the form's error where wider."""
-    low, high = np.nanquantile(draws, [(1 - level) / 2, (1 + level) / 2])
-    width = 0.0 if law.form_error is None else float(law.form_error.half_width(C, level))
-    return min(float(low), loss * np.exp(-width)), max(float(high), loss * np.exp(width))
 
 
 def _chosen(step: dict[str, Any], first: int) -> list[Trace]:

@@ -18,9 +18,9 @@ ROOM = 0.05
 DRAWN = {"type", "range", "tickvals", "ticktext", "tickmode", "nticks", "title", "domain", "anchor", "showgrid"}
 DRAWN |= {"zeroline", "zerolinecolor", "showticklabels", "visible", "autorange", "side", "tickformat", "ticks", "dtick"}
 DRAWN |= {"categoryorder", "categoryarray", "ticksuffix", "tickprefix", "tickangle", "tickfont", "matches", "rangemode"}
-DRAWN |= {"showline", "zerolinewidth", "tick0", "overlaying", "mirror"}
+DRAWN |= {"showline", "tick0", "overlaying", "mirror"}
 # These are for a pointer, or ask for what is always done here.
-FOR_THE_SCREEN = {"automargin", "fixedrange", "hoverformat", "constrain", "gridcolor", "linecolor", "tickcolor"}
+FOR_THE_SCREEN = {"automargin", "fixedrange", "hoverformat", "constrain"}
 FOR_THE_SCREEN |= {"ticklen", "layer", "exponentformat"}
 
 
@@ -85,7 +85,7 @@ def _span(
     if names:
         low, high = -0.5, len(names) - 0.5
     else:
-        ends = [_reach(trace, name[0], names, is_log) for trace in traces]
+        ends = [_reach(trace, name[0], names) for trace in traces]
         every = np.concatenate(ends)
         every = every[np.isfinite(every) & ((every > 0) | (not is_log))]
         if given.get("rangemode") == "tozero":
@@ -94,11 +94,9 @@ def _span(
     return (high, low) if given.get("autorange") == "reversed" else (low, high)
 
 
-def _reach(trace: Mapping[str, Any], letter: str, names: Sequence[str], is_log: bool) -> FloatArray:
-    """The values of a trace along x or y, with the ends of its error bars or the edges of its cells."""
+def _reach(trace: Mapping[str, Any], letter: str, names: Sequence[str]) -> FloatArray:
+    """The values of a trace along x or y, with the ends of its error bars."""
     values = placed(trace[letter], names)
-    if trace.get("type") == "heatmap":
-        return cell_edges(values, len(trace["z"][0] if letter == "x" else trace["z"]), is_log)
     above, below = error_lengths(trace.get(f"error_{letter}", {}), len(values))
     return np.concatenate([values, values + above, values - below])
 
@@ -115,8 +113,8 @@ def error_lengths(bar: Mapping[str, Any], count: int) -> tuple[FloatArray, Float
 
 
 def _needs_room(trace: Mapping[str, Any], letter: str) -> bool:
-    """A field fills its axes and a line may touch the sides; markers are not cut."""
-    return trace.get("type") == "scatter" and (letter == "y" or "markers" in trace.get("mode", ""))
+    """A line may touch the sides; markers are not cut."""
+    return letter == "y" or "markers" in trace.get("mode", "")
 
 
 def _with_room(values: FloatArray, is_log: bool, room: bool) -> tuple[float, float]:
@@ -125,17 +123,3 @@ def _with_room(values: FloatArray, is_log: bool, room: bool) -> tuple[float, flo
     margin = ROOM * (high - low) * room or 0.5 * (low == high)
     low, high = low - margin, high + margin
     return (float(np.exp(low)), float(np.exp(high))) if is_log else (low, high)
-
-
-def cell_edges(middles: FloatArray, cells: int, is_log: bool) -> FloatArray:
-    """The edges of cells whose middles, or edges already, are given: halfway between, as the axis measures.
-
-    >>> cell_edges(np.array([1.0, 2.0, 4.0]), 3, is_log=False).tolist()
-    [0.5, 1.5, 3.0, 5.0]
-    """
-    if len(middles) == cells + 1:
-        return middles
-    at = np.log(middles) if is_log else middles
-    inner = (at[1:] + at[:-1]) / 2 if cells > 1 else at + np.array([-0.5, 0.5])
-    edges = np.concatenate([[2 * at[0] - inner[0]], inner, [2 * at[-1] - inner[-1]]]) if cells > 1 else inner
-    return np.exp(edges) if is_log else edges

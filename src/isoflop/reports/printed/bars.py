@@ -1,4 +1,4 @@
-"""Colour bars: what the colours of markers and fields mean, beside the panes or above them."""
+"""Colour bars: what the colours of markers mean, beside the panes or above them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from matplotlib.figure import Figure
 
 from isoflop.reports.printed.axes import POINTS_PER_PIXEL, FloatArray, placed, refuse_unknown
 from isoflop.reports.printed.colours import normed, rgba, scale_of
-from isoflop.reports.printed.fields import field
 from isoflop.reports.printed.text import mathtext
 from isoflop.reports.printed.ticks import HAIR, LABEL_PAD, LETTERS, TICK_LENGTH, Roles, fixed
 from isoflop.reports.printed.traces import Trace
@@ -50,7 +49,7 @@ def colour_bar(sheet: Figure, trace: Trace, roles: Roles) -> Bar | None:
     told = given.get("colorbar", {})
     refuse_unknown("a colour bar", told, KNOWN)
     bar = Bar(sheet.add_axes((0.9, 0.2, 0.02, 0.6)), told)
-    low, high = given.get("zmin", given.get("cmin")), given.get("zmax", given.get("cmax"))
+    low, high = given.get("cmin"), given.get("cmax")
     colours = ScalarMappable(norm=normed(values, low, high), cmap=scale_of(given))
     drawn = sheet.colorbar(colours, cax=bar.axes, orientation="horizontal" if bar.lies else "vertical")
     drawn.outline.set_visible(False)
@@ -76,12 +75,9 @@ def colour_bar(sheet: Figure, trace: Trace, roles: Roles) -> Bar | None:
 
 def _scale_shown(trace: Trace) -> tuple[Mapping[str, Any], FloatArray] | None:
     """What holds the scale that a trace shows, and the values on it."""
-    if trace.get("type", "scatter") == "scatter":
-        marker = trace.get("marker", {})
-        shown = marker.get("showscale", "colorbar" in marker) and "markers" in trace.get("mode", "lines")
-        return (marker, placed(marker["color"], ())) if shown else None
-    plain = trace.get("contours", {}).get("coloring") == "none"
-    return None if plain or not trace.get("showscale", True) else (trace, field(trace))
+    marker = trace.get("marker", {})
+    shown = marker.get("showscale", "colorbar" in marker) and "markers" in trace.get("mode", "lines")
+    return (marker, placed(marker["color"], ())) if shown else None
 
 
 def place_bars(bars: list[Bar], room: FloatArray, inches: tuple[float, float]) -> None:

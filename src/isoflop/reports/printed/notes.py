@@ -33,7 +33,7 @@ ANNOTATION |= {
     "opacity",
     "borderpad",
 }
-ANNOTATION |= {"arrowsize", "standoff", "bordercolor", "borderwidth", "name", "captureevents", "hovertext"}
+ANNOTATION |= {"standoff", "name", "captureevents", "hovertext"}
 Find = Callable[[str], Pane]
 """The pane on which an axis, "x2", is drawn."""
 

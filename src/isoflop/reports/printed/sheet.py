@@ -11,21 +11,17 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
 from isoflop.errors import UsageError
 from isoflop.reports.palette import Scheme, painted, scheme_roles
 from isoflop.reports.printed.axes import FloatArray, read_axis, refuse_unknown
 from isoflop.reports.printed.bars import Bar, colour_bar, place_bars
 from isoflop.reports.printed.colours import rgba
-from isoflop.reports.printed.fields import draw_contour, draw_heatmap
 from isoflop.reports.printed.notes import draw_annotation, draw_shape
-from isoflop.reports.printed.text import mathtext
-from isoflop.reports.printed.ticks import LETTERS, Roles, set_up, thin_out
-from isoflop.reports.printed.traces import DASHES, Pane, Points, Trace, draw_scatter
+from isoflop.reports.printed.ticks import Roles, set_up, thin_out
+from isoflop.reports.printed.traces import Pane, Trace, draw_scatter
 
-LAYOUT = {"shapes", "annotations", "showlegend", "legend", "title", "height", "width", "margin", "font"}
-LAYOUT |= {"hovermode", "dragmode", "hoverlabel", "uirevision", "updatemenus", "sliders", "hoverdistance", "modebar"}
+LAYOUT = {"shapes", "annotations", "hovermode", "dragmode", "hoverlabel", "sliders"}
 INCH = 25.4
 EDGE = 0.02
 """The white around the outermost words, in inches."""
@@ -72,9 +68,6 @@ def _sheet(figure: Mapping[str, Any], inches: tuple[float, float], scheme: Schem
         draw_shape(shape, find, whole)
     for note in layout.get("annotations", ()):
         draw_annotation(note, find, whole, roles)
-    if layout.get("showlegend"):
-        _legend(whole, shown, roles)
-    _title(whole, layout, roles)
     _fit_margins(sheet, whole, panes, bars)
     return sheet
 
@@ -108,43 +101,12 @@ def _key(name: str) -> str:
 
 
 def _draw(panes: Mapping[tuple[str, str], Pane], shown: list[Trace], roles: Roles) -> None:
-    before: dict[tuple[str, str], Points] = {}
     for k, trace in enumerate(shown):
         pair = trace.get("xaxis", "x"), trace.get("yaxis", "y")
         order, gid, kind = 2 + 0.01 * k, f"trace{k}", trace.get("type", "scatter")
-        if kind == "scatter":
-            before[pair] = draw_scatter(panes[pair], trace, before.get(pair), order, gid, roles["ink"])
-        elif kind == "contour":
-            draw_contour(panes[pair], trace, order, gid)
-        elif kind == "heatmap":
-            draw_heatmap(panes[pair], trace, order, gid)
-        else:
+        if kind != "scatter":
             raise ValueError(f"a trace of type {kind} cannot be drawn on paper.")
-
-
-def _title(whole: Axes, layout: Mapping[str, Any], roles: Roles) -> None:
-    title = layout.get("title", {})
-    text = title if isinstance(title, str) else title.get("text", "")
-    if text:
-        whole.set_title(mathtext(text), color=rgba(roles["ink"]), size=LETTERS, pad=4)
-
-
-def _legend(whole: Axes, shown: list[Trace], roles: Roles) -> None:
-    """Names of the traces, with a stroke or a dot in the colour of each, above the panes."""
-    keys, names = [], []
-    for trace in shown:
-        if trace.get("showlegend", True) and trace.get("name"):
-            line, marker = trace.get("line", {}), trace.get("marker", {})
-            colour = line.get("color") or marker.get("color")
-            dash: Any = DASHES[line.get("dash", "solid")] if "lines" in trace.get("mode", "lines") else "none"
-            dot = "o" if "markers" in trace.get("mode", "lines") else "none"
-            ink = rgba(colour if isinstance(colour, str) else roles["ink"])
-            keys.append(Line2D([], [], color=ink, linestyle=dash, marker=dot, markersize=3, linewidth=1))
-            names.append(mathtext(trace["name"]))
-    whole.legend(
-        keys, names, loc="lower left", bbox_to_anchor=(0, 1), frameon=False, fontsize=LETTERS, ncols=3,
-        labelcolor=rgba(roles["muted"]), borderpad=0.2, handlelength=1.5, columnspacing=1.2,
-    )  # fmt: skip
+        draw_scatter(panes[pair], trace, order, gid, roles["ink"])
 
 
 def _fit_margins(sheet: Figure, whole: Axes, panes: Mapping[Any, Pane], bars: list[Bar]) -> None:

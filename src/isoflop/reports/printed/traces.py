@@ -1,4 +1,4 @@
-"""Traces as matplotlib draws them: lines, markers, words, error bars, fills; contours and heat maps in fields.py."""
+"""Traces as matplotlib draws them: lines, markers, words, error bars, areas."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Trace = Mapping[str, Any]
 DRAWN = {"type", "x", "y", "mode", "line", "marker", "text", "textposition", "textfont", "error_x", "error_y", "fill"}
 DRAWN |= {"fillcolor", "opacity", "xaxis", "yaxis", "name", "showlegend", "visible", "cliponaxis"}
 FOR_THE_SCREEN = {"hoverinfo", "hovertext", "hovertemplate", "hoverlabel", "hoveron", "customdata", "meta"}
-FOR_THE_SCREEN |= {"legendgroup", "legendrank", "uid", "ids", "connectgaps"}
+FOR_THE_SCREEN |= {"legendgroup", "legendrank", "uid", "ids"}
 DASHES = {
     "solid": "-",
     "dot": (0, (1, 1.8)),
@@ -69,9 +69,8 @@ class Points:
     order: float
 
 
-def draw_scatter(pane: Pane, trace: Trace, before: Points | None, order: float, gid: str, ink: str) -> Points:
-    """Draw a trace of type scatter, and say where its points are; ``before`` are those of the trace that a fill
-    to the next reaches down to."""
+def draw_scatter(pane: Pane, trace: Trace, order: float, gid: str, ink: str) -> None:
+    """Draw a trace of type scatter."""
     refuse_unknown("a scatter trace", trace, DRAWN | FOR_THE_SCREEN)
     marker, line = trace.get("marker", {}), trace.get("line", {})
     colour = line.get("color") or (marker.get("color") if isinstance(marker.get("color"), str) else None) or ink
@@ -79,7 +78,7 @@ def draw_scatter(pane: Pane, trace: Trace, before: Points | None, order: float, 
     modes = set(trace.get("mode", "lines").split("+"))
     refuse_unknown("a mode", modes, {"lines", "markers", "text", "none"})
     if trace.get("fill", "none") != "none":
-        _fill(pane, trace, points, before)
+        _fill(pane, trace, points)
     _error_bars(pane, trace, points)
     if "lines" in modes and line.get("width", 2):
         _line(pane, trace, points, gid)
@@ -87,7 +86,6 @@ def draw_scatter(pane: Pane, trace: Trace, before: Points | None, order: float, 
         _markers(pane, trace, points, gid)
     if "text" in modes:
         _words(pane, trace, points)
-    return points
 
 
 def _line(pane: Pane, trace: Trace, points: Points, gid: str) -> None:
@@ -197,19 +195,11 @@ def _words(pane: Pane, trace: Trace, points: Points) -> None:
         )  # fmt: skip
 
 
-def _fill(pane: Pane, trace: Trace, points: Points, before: Points | None) -> None:
-    """An area: closed on itself, down to zero, or to the trace before."""
-    how = trace["fill"]
+def _fill(pane: Pane, trace: Trace, points: Points) -> None:
+    """An area, closed on itself."""
+    if trace["fill"] != "toself":
+        raise ValueError(f'a fill of kind "{trace["fill"]}" cannot be drawn on paper.')
     x, y = points.x, points.y
-    if how == "tozeroy":
-        floor = min(pane.y.span) if pane.y.is_log else 0.0
-        x, y = np.concatenate([x, x[::-1]]), np.concatenate([y, np.full(len(y), floor)])
-    elif how in ("tonexty", "tonextx"):
-        if before is None:
-            raise ValueError(f'a fill of kind "{how}" has no trace before it to reach to.')
-        x, y = np.concatenate([x, before.x[::-1]]), np.concatenate([y, before.y[::-1]])
-    elif how != "toself":
-        raise ValueError(f'a fill of kind "{how}" cannot be drawn on paper.')
     colour = rgba(trace["fillcolor"], trace.get("opacity", 1.0)) if "fillcolor" in trace else rgba(points.colour, 0.5)
     for part in np.split(np.arange(len(x)), np.flatnonzero(np.isnan(x) | np.isnan(y))):
         rows = part[np.isfinite(x[part]) & np.isfinite(y[part])]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from html import escape
 
 from isoflop.fitting import Fit
+from isoflop.quantities import format_level
 from isoflop.reports import prose, tables
 from isoflop.reports.evidence import Evidence
 from isoflop.reports.figures.frontier import comparable
@@ -48,8 +49,8 @@ def frontier(evidence: Evidence) -> Section:
     exponents = prose.exponent_line(fit)
     star = " The open star is the forecast." if evidence.forecast else ""
     caption = (
-        f"The line is {_named(fit)} ({exponents}), the band its {fit.level:.0%} interval; diamonds are the minima of "
-        "the profiles. Dashed on grey: past the largest budget, where nothing was observed. "
+        f"The line is {_named(fit)} ({exponents}), the band its {format_level(fit.level)} interval; diamonds are "
+        "the minima of the profiles. Dashed on grey: past the largest budget, where nothing was observed. "
         f"{_published(evidence)}{star}"
     )
     rooms = (

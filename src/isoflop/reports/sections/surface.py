@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from isoflop.quantities import format_level
 from isoflop.reports import prose, tables
 from isoflop.reports.evidence import Evidence
 from isoflop.reports.sections._section import Room, Section, absent, quiet, shown
@@ -53,10 +54,10 @@ def coefficients(evidence: Evidence) -> Section:
         return Section("coefficients", heading, others or absent("there is no law."))
     _, why = evidence.seek("likelihood")
     caption = (
-        f"Each coefficient with its {fit.level:.0%} interval from the joint draws and by profile likelihood, in units "
-        "of the interval; where the two differ, the runs bound the coefficient on one side only, or the draws have "
-        "tails. Open diamonds are published values of the same form, arrows those off the scale. Beside it, draws in "
-        "pairs: a coefficient that moves with another is not known alone."
+        f"Each coefficient with its {format_level(fit.level)} interval from the joint draws and by profile likelihood, "
+        "in units of the interval; where the two differ, the runs bound the coefficient on one side only, or the draws "
+        "have tails. Open diamonds are published values of the same form, arrows those off the scale. Beside it, "
+        "draws in pairs: a coefficient that moves with another is not known alone."
     )
     rooms = (
         Room("coefficients", "Coefficients with intervals by bootstrap and by profile.", kind="small"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from html import escape
 
+from isoflop.quantities import format_level
 from isoflop.reports import prose, tables
 from isoflop.reports.checklist import Line, State, count
 from isoflop.reports.evidence import Evidence
@@ -35,7 +36,8 @@ def forecast(evidence: Evidence) -> Section:
     sentences = (*filter(None, said), prose.outcome_sentence(made, outcome))
     over = "Loss on the frontier: minima, the law and its band, dashed past the data. The heavy bar is the interval "
     over += "forecast for one run" + (", the star that run." if outcome else ".")
-    close = f"The forecast close up, {made.level:.0%} intervals" + (" and the measured loss." if outcome else ".")
+    measured = " and the measured loss." if outcome else "."
+    close = f"The forecast close up, {format_level(made.level)} intervals{measured}"
     rooms = (
         Room("loss", over, over, "small"),
         Room("forecast-close", " ".join(sentences), close, "small"),
@@ -66,7 +68,7 @@ def counting(evidence: Evidence) -> Section:
     found, reason = evidence.seek("counting")
     if found is None:
         return Section("counting", "What N counts", absent(reason))
-    level = f"{evidence.profiles.level:.0%}"
+    level = format_level(evidence.profiles.level)
     caption = f"The exponent a with its {level} interval; open diamonds are published values, for context."
     label = "The exponent a under each way of counting parameters, beside two published values."
     body, drawn = shown(evidence, (Room("exponents", label, caption, "strip"),))

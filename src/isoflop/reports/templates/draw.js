@@ -52,23 +52,28 @@ const isoflop = (() => {
   addEventListener("afterprint", () => repaint(scheme()));
 
   // A figure may carry steps of a slider: what each says, and where it moves which traces to.
-  const slide = (element, { slider }) => {
+  const slide = (element, { data, slider }) => {
     if (!slider) return;
     const made = document.createElement("p"), input = document.createElement("input"), output = document.createElement("output");
     made.className = "slider";
     Object.assign(input, { type: "range", min: 0, max: slider.steps.length - 1, step: 1, value: slider.at });
     input.setAttribute("aria-label", slider.label);
-    const move = () => {
-      const { text, restyle } = slider.steps[input.value];
+    const say = () => {
+      const { text } = slider.steps[input.value];
       output.textContent = text;
       input.setAttribute("aria-valuetext", text);
-      for (const [trace, moved] of Object.entries(restyle))
-        Plotly.restyle(element, Object.fromEntries(Object.entries(moved).map(([key, value]) => [key, [value]])), [Number(trace)]);
     };
-    input.addEventListener("input", move);
+    input.addEventListener("input", () => {
+      // The figure itself moves, so that it is still there when it is painted again, for a printer or in the dark.
+      for (const [trace, moved] of Object.entries(slider.steps[input.value].restyle)) {
+        Object.assign(data[trace], moved);
+        Plotly.restyle(element, Object.fromEntries(Object.entries(moved).map(([key, value]) => [key, [value]])), [Number(trace)]);
+      }
+      say();
+    });
     made.append(input, output);
     element.after(made);
-    move();
+    say();
   };
 
   const draw = async (element, figure) => {

@@ -63,7 +63,8 @@
     return form === "text" ? row[place[key]] : number(row[place[key]]);
   }));
   const lossColumn = columns.findIndex(({ form }) => form === "loss");
-  const decimals = Math.max(3 - Math.floor(Math.log10(Math.max(...rows.map((row) => row[lossColumn])))), 0);
+  const largest = rows.reduce((most, row) => Math.max(most, row[lossColumn]), 0);
+  const decimals = Math.max(3 - Math.floor(Math.log10(largest)), 0);
   forms.loss = (value) => value.toFixed(decimals);
   const said = (value, form) => typeof value === "number" && Number.isNaN(value) ? "–" : forms[form](value);
 
@@ -93,14 +94,24 @@
     forth.disabled = last >= shown.length;
     back.hidden = forth.hidden = shown.length <= PAGE;
   };
+  // What is not known comes last, whichever way.
+  const order = (one, other) => {
+    if (typeof one !== "number") return (down ? -1 : 1) * one.localeCompare(other);
+    if (Number.isNaN(one) || Number.isNaN(other)) return Number.isNaN(one) - Number.isNaN(other);
+    return (down ? -1 : 1) * (one - other);
+  };
+  const choose = () => {
+    const word = find.value.toLowerCase();
+    shown = rows.filter((row) => row.some((value, k) => said(value, columns[k].form).toLowerCase().includes(word)));
+    if (by >= 0) shown.sort((one, other) => order(one[by], other[by]));
+    from = 0;
+    show();
+  };
   const sort = (k) => {
     down = by === k && !down;
     by = k;
-    const order = (one, other) => typeof one === "number" ? (Number.isNaN(one) ? 1 : Number.isNaN(other) ? -1 : one - other) : one.localeCompare(other);
-    shown = [...shown].sort((one, other) => (down ? -1 : 1) * order(one[k], other[k]));
-    from = 0;
     heads.forEach((cell, j) => cell.setAttribute("aria-sort", j !== k ? "none" : down ? "descending" : "ascending"));
-    show();
+    choose();
   };
   const heads = [...table.tHead.rows[0].cells];
   heads.forEach((cell, k) => {
@@ -111,12 +122,7 @@
   });
   const bar = element("p", "", { class: "bar" });
   const find = element("input", "", { type: "search", placeholder: "find runs", "aria-label": "Find runs by a word in any column" });
-  find.addEventListener("input", () => {
-    const word = find.value.toLowerCase();
-    shown = rows.filter((row) => row.some((value, k) => said(value, columns[k].form).toLowerCase().includes(word)));
-    from = 0;
-    show();
-  });
+  find.addEventListener("input", choose);
   const back = element("button", "earlier", { type: "button" }), forth = element("button", "later", { type: "button" });
   back.addEventListener("click", () => { from -= PAGE; show(); });
   forth.addEventListener("click", () => { from += PAGE; show(); });

@@ -142,13 +142,36 @@ class TestStudies:
     def test_answers_are_kept_for_the_newest_few_targets(self, study: Study, monkeypatch: pytest.MonkeyPatch) -> None:
         watched, looks = Watched(study), []
         look = Watched._look
-        monkeypatch.setattr(Watched, "_look", lambda self, budget: looks.append(budget) or look(self, budget))
+        monkeypatch.setattr(Watched, "_look", lambda self, *seen: looks.append(seen[-1]) or look(self, *seen))
         for target in ("1e12", "1e13", "1e12", "1e13"):  # two readers who ask about different targets
             watched.answer(target)
         assert looks == [1e12, 1e13]
         for decade in range(12, 12 + 2 * ANSWERS):
             watched.answer(f"1e{decade}")
         assert len(watched.answers) == ANSWERS
+
+    def test_a_result_that_the_study_completes_is_seen(self, watching: TestClient, study: Study) -> None:
+        """A trainer of somebody's own writes a bare result, and the study completes it in a file beside."""
+        third = study.specs()[2]
+        (study.run_folder(third.run_id) / "result.json").write_text('{"loss": 2.25}')
+        assert "completes it" in watching.get("/api/studies/0").json()["refit"]["why"]
+        result = {"schema": "isoflop.result/1", "run_id": third.run_id, "state": "done", "loss": 2.25, "steps": 20}
+        result |= {"seconds": 9.0, "tokens_per_second": 512.0, "spec_digest": "", "attempt": ""}
+        (study.run_folder(third.run_id) / "published.json").write_text(json.dumps(result))
+        found = watching.get("/api/studies/0").json()
+        assert found["states"] == {"pending": 3, "done": 2, "stopped": 1}
+        assert found["process_hours"] == pytest.approx((36.0 + 9.0 + 0.1 * RUNNING_STEPS) / 3600)
+        assert "completes it" not in found["refit"]["why"]
+
+    def test_a_result_that_is_being_written_is_read_again(self, watching: TestClient, study: Study) -> None:
+        torn = study.run_folder(study.specs()[0].run_id) / "published.json"
+        torn.write_text('{"loss": 2.')
+        first = watching.get("/api/studies/0").json()
+        assert "published.json" in first["refit"]["why"]
+        torn.unlink()
+        second = watching.get("/api/studies/0").json()
+        assert second["states"] == first["states"]
+        assert "published.json" not in second["refit"]["why"]
 
     def test_a_study_that_is_not_there(self, watching: TestClient) -> None:
         assert watching.get("/api/studies/1").status_code == 404

@@ -64,7 +64,7 @@ export const dial = (place, { name, label, low, high, value, step = 0, log = fal
   number.addEventListener("input", () => {
     const x = read(number.value);
     const fits = x >= low && x <= high && (!whole || Number.isInteger(x));
-    if (!fits && !free) return mark(`Give a ${whole ? "whole " : ""}number from ${written(low)} to ${written(high)}; the answer is still for ${written(current)}.`);
+    if (!fits && !free) return mark(`Give a ${whole ? "whole " : ""}number from ${written(low)} to ${written(high)}${raw === "" ? "" : `; the answer is still for ${written(current)}`}.`);
     if (fits) show(x, true);
     else raw = number.value;
     changed();

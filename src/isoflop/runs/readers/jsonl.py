@@ -23,8 +23,8 @@ def read_jsonl(path: Path) -> RawTable:
 
 
 def parse_jsonl(text: Iterable[str], path: Path, longest: int | None = None) -> RawTable:
-    """The same from lines of text; ``path`` names them. Where ``longest`` is given, the lines are a stranger's: texts are
-    cut to so many characters, and a table of more than MOST_CELLS is refused."""
+    """The same from lines of text; ``path`` names them. Where ``longest`` is given, the lines are a stranger's: texts
+    are cut to so many characters, and a table of more than MOST_CELLS is refused."""
     rows: list[int] = []
     objects: list[dict[str, Any]] = []
     for number, line in enumerate(text, start=1):

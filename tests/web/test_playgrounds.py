@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from itertools import combinations
 
 import numpy as np
 import pytest
@@ -12,7 +13,9 @@ import isoflop as iso
 from isoflop.conventions import ParamsConvention
 from isoflop.errors import UsageError
 from isoflop.laws import convert
+from isoflop.reports.figures import Figure
 from isoflop.reports.palette import SCHEMES, painted
+from isoflop.runs.table import FloatArray
 from isoflop.web.playgrounds import PLAYGROUNDS, Answer, Control, Playground
 
 COLOURS = re.compile(r"#[0-9a-f]{6}|rgba\(.*\)")
@@ -215,6 +218,27 @@ class TestEmergence:
             assert drawn == pytest.approx(score, rel=0.03)
 
 
+DRAWING, LETTER = (765, 241), (6.4, 13)
+"""Pixels, as Chromium lays it out in a window of 1280: the drawing within its axes, and a letter of a name in it."""
+
+
+def boxes_of_names(figure: Figure) -> dict[str, tuple[FloatArray, FloatArray]]:
+    """The lower left and the upper right corner of each network's name, in pixels."""
+    ranges = np.array([figure["layout"][axis]["range"] for axis in ("xaxis", "yaxis")])
+    found = {}
+    for trace in figure["data"]:
+        if trace["mode"] != "markers+text":
+            continue
+        upright, across = trace["textposition"].split()
+        side = np.array([("left", "center", "right").index(across), ("bottom", "middle", "top").index(upright)]) - 1
+        point = np.log10([trace["x"][0], trace["y"][0]])
+        at = (point - ranges[:, 0]) / np.ptp(ranges, axis=1) * DRAWING
+        size = np.array(LETTER) * [len(trace["text"][0]), 1]
+        beside = side * (size + trace["marker"]["size"]) / 2
+        found[trace["text"][0]] = (at + beside - size / 2, at + beside + size / 2)
+    return found
+
+
 class TestThreeAxes:
     @pytest.mark.parametrize(
         ("law", "params", "exponent"), [("besiroglu2024", 7.2249e10, 0.512612), ("hoffmann2022", 4.0361e10, 0.456497)]
@@ -241,9 +265,11 @@ class TestThreeAxes:
     def test_names_do_not_stand_on_one_another(self) -> None:
         for axes in ("N against C", "D against C", "D against N"):
             figure = asked("three_axes", axes=axes, network="llama2-70b").figures["networks"]
-            named = [trace["text"][0] for trace in figure["data"] if trace["mode"] == "markers+text"]
-            assert "llama2-70b" in named
-            assert len(named) >= 12
+            boxes = boxes_of_names(figure)
+            assert "llama2-70b" in boxes
+            assert len(boxes) >= 12
+            for (one, here), (other, there) in combinations(boxes.items(), 2):
+                assert np.any(here[0] >= there[1]) or np.any(there[0] >= here[1]), (one, other)
 
 
 class TestLearningCurve:

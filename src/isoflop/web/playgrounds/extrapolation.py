@@ -15,7 +15,7 @@ from isoflop.web.playgrounds._playground import Answer, Control, Number, Playgro
 
 
 def answer(settings: Settings) -> Answer:
-    """The fit of the region's runs and what it foretells: some 0.07 s, and 0.002 s where only the target moved."""
+    """The fit of the region's runs and what it foretells."""
     played = playground(
         settings.choices["region"],
         decimals=round(settings.numbers["decimals"]),

@@ -29,19 +29,27 @@ DRAGGED = {
     "and scarce text": "&figures=no&unique_tokens=300B",
     "and whole networks": "&figures=no&architecture=llama",
 }
+BOTH = "&figures=no&inference_tokens=2T&unique_tokens=300B"
+FEWER = 20
+"""One in so many of the others: a search under every draw takes seconds."""
 
 
 def questions(answers: int) -> Iterator[tuple[str, list[str]]]:
     """A name, and addresses that differ as those of a dragged slider do."""
     budgets = np.geomspace(1e22, 1e26, answers)
     for name, rest in DRAGGED.items():
-        yield name, [f"/api/plan?budget={budget:.4g}{rest}".replace("e+", "e") for budget in budgets]
+        yield name, planned(budgets, rest)
+    yield "and serving and scarce text", planned(budgets[::FEWER], BOTH)
     for name, one in PLAYGROUNDS.items():
         moved = next(control for control in one.controls if not control.choices and not control.step)
         ends = (np.log10(moved.low), np.log10(moved.high)) if moved.log else (moved.low, moved.high)
         at = np.linspace(*ends, answers + 2)[1:-1]
         values = np.clip(10**at if moved.log else at, moved.low, moved.high)
         yield name, [f"/api/playgrounds/{name}?{moved.name}={value:.9g}".replace("+", "") for value in values]
+
+
+def planned(budgets: np.ndarray, rest: str) -> list[str]:
+    return [f"/api/plan?budget={budget:.4g}{rest}".replace("e+", "e") for budget in budgets]
 
 
 def main() -> None:

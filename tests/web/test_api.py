@@ -6,6 +6,7 @@ import json
 import os
 import re
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -142,13 +143,36 @@ class TestStudies:
     def test_answers_are_kept_for_the_newest_few_targets(self, study: Study, monkeypatch: pytest.MonkeyPatch) -> None:
         watched, looks = Watched(study), []
         look = Watched._look
-        monkeypatch.setattr(Watched, "_look", lambda self, budget: looks.append(budget) or look(self, budget))
+        monkeypatch.setattr(Watched, "_look", lambda self, *seen: looks.append(seen[-1]) or look(self, *seen))
         for target in ("1e12", "1e13", "1e12", "1e13"):  # two readers who ask about different targets
             watched.answer(target)
         assert looks == [1e12, 1e13]
         for decade in range(12, 12 + 2 * ANSWERS):
             watched.answer(f"1e{decade}")
         assert len(watched.answers) == ANSWERS
+
+    def test_a_result_that_the_study_completes_is_seen(self, watching: TestClient, study: Study) -> None:
+        """A trainer of somebody's own writes a bare result, and the study completes it in a file beside."""
+        third = study.specs()[2]
+        (study.run_folder(third.run_id) / "result.json").write_text('{"loss": 2.25}')
+        assert "completes it" in watching.get("/api/studies/0").json()["refit"]["why"]
+        result = {"schema": "isoflop.result/1", "run_id": third.run_id, "state": "done", "loss": 2.25, "steps": 20}
+        result |= {"seconds": 9.0, "tokens_per_second": 512.0, "spec_digest": "", "attempt": ""}
+        (study.run_folder(third.run_id) / "published.json").write_text(json.dumps(result))
+        found = watching.get("/api/studies/0").json()
+        assert found["states"] == {"pending": 3, "done": 2, "stopped": 1}
+        assert found["process_hours"] == pytest.approx((36.0 + 9.0 + 0.1 * RUNNING_STEPS) / 3600)
+        assert "completes it" not in found["refit"]["why"]
+
+    def test_a_result_that_is_being_written_is_read_again(self, watching: TestClient, study: Study) -> None:
+        torn = study.run_folder(study.specs()[0].run_id) / "published.json"
+        torn.write_text('{"loss": 2.')
+        first = watching.get("/api/studies/0").json()
+        assert "published.json" in first["refit"]["why"]
+        torn.unlink()
+        second = watching.get("/api/studies/0").json()
+        assert second["states"] == first["states"]
+        assert "published.json" not in second["refit"]["why"]
 
     def test_a_study_that_is_not_there(self, watching: TestClient) -> None:
         assert watching.get("/api/studies/1").status_code == 404
@@ -157,12 +181,25 @@ class TestStudies:
 
 
 WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT
-written: list[str] = []
+written: list[str] | None = None
+"""The files that were opened for writing while anybody looks; None while nobody does, for a hook stays for good."""
 
 
 def note_files_that_are_written(event: str, arguments: tuple[Any, ...]) -> None:
-    if event == "open" and isinstance(arguments[0], str) and (arguments[2] or 0) & WRITES:
+    if written is not None and event == "open" and isinstance(arguments[0], str) and (arguments[2] or 0) & WRITES:
         written.append(arguments[0])
+
+
+sys.addaudithook(note_files_that_are_written)
+
+
+@pytest.fixture
+def writes() -> Iterator[list[str]]:
+    """The names of the files that are written during a test."""
+    global written
+    written = []
+    yield written
+    written = None
 
 
 def drop(client: TestClient, text: str, **settings: Any) -> Any:
@@ -195,19 +232,18 @@ class TestTables:
         assert drop(client, jsonl, name="runs.jsonl").json()["n_runs"] == len(rows)
         assert drop(client, planted_csv(rows=4).replace(",", "\t"), name="runs.tsv").json()["n_runs"] == len(rows)
 
-    def test_the_last_few_are_kept_and_nothing_is_written(self, client: TestClient) -> None:
-        sys.addaudithook(note_files_that_are_written)
-        written.clear()
+    def test_the_last_few_are_kept_and_nothing_is_written(self, client: TestClient, writes: list[str]) -> None:
         ids = [drop(client, planted_csv(rows=3)).json()["id"] for _ in range(KEPT + 1)]
-        assert written == []
+        assert writes == []
         assert [one["id"] for one in client.get("/api/tables").json()["tables"]] == ids[1:]
-        assert client.get(f"/api/tables/{ids[0]}/report").status_code == 404
+        gone = client.get(f"/api/tables/{ids[0]}/report")
+        assert gone.status_code == 404
+        assert "frame-ancestors 'self'" in gone.headers["content-security-policy"]  # its frame shows the sentence
         assert client.get(f"/api/tables/{ids[-1]}/report").status_code == 200
 
-    def test_the_audit_can_fail(self, tmp_path: Path) -> None:
-        sys.addaudithook(note_files_that_are_written)
+    def test_the_audit_can_fail(self, tmp_path: Path, writes: list[str]) -> None:
         (tmp_path / "seen").write_text("x")
-        assert str(tmp_path / "seen") in map(str, written)
+        assert str(tmp_path / "seen") in writes
 
     @pytest.mark.parametrize(
         ("name", "text", "says"),

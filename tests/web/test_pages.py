@@ -137,17 +137,18 @@ def test_the_planner_shows_the_numbers_of_its_json(page: Page) -> None:
 def test_every_control_of_the_planner_changes_the_answer(page: Page) -> None:
     open_page(page, "/")
 
-    def shown_after(act: Any) -> str:
-        before = page.evaluate("document.body.dataset.shown")
+    def shown_after(act: Any, where: str = "#answer") -> str:
+        before, said = page.evaluate("document.body.dataset.shown"), page.locator(where).inner_text()
         act()
         page.wait_for_function("(before) => document.body.dataset.shown !== before", arg=before)
+        assert page.locator(where).inner_text() != said
         return str(page.evaluate("document.body.dataset.shown"))
 
     for name in ("flops", "devices", "mfu", "price"):
         shown_after(lambda name=name: page.locator(f"#{name}-slider").press("ArrowRight"))
-    assert "law=kaplan2020" in shown_after(lambda: page.check("#law-kaplan2020"))
+    assert "law=kaplan2020" in shown_after(lambda: page.check("#law-kaplan2020"), "#sheet-laws")
     page.locator("summary").click()
-    assert "law=porian2024" in shown_after(lambda: page.check("#law-porian2024"))
+    assert "law=porian2024" in shown_after(lambda: page.check("#law-porian2024"), "#sheet-laws")
     assert "level=0.5" in shown_after(lambda: page.select_option("#level", "0.5"))
     shown_after(lambda: page.select_option("#hardware", "a100-sxm-80gb"))
     assert "days" in shown_after(lambda: page.check("[value=time]"))
@@ -164,6 +165,20 @@ def test_every_control_of_the_planner_changes_the_answer(page: Page) -> None:
         page.wait_for_selector(f"#sheet-{section}")
         page.uncheck(f"#{box}")
         page.wait_for_selector(f"#sheet-{section}", state="detached")
+
+
+def test_an_accelerator_without_a_price_has_not_that_of_another(refused_page: Page) -> None:
+    page = refused_page
+    open_page(page, "/?hardware=a100-sxm-80gb")
+    assert accelerators()["a100-pcie-80gb"].price is None
+    page.select_option("#hardware", "a100-pcie-80gb")
+    assert settled(page, "a100-pcie-80gb")["hardware"]["cost_usd"] is None
+    page.check("[value=time]")
+    assert settled(page, "for+30+days")["hardware"]["cost_usd"] is None
+    page.check("[value=money]")
+    page.get_by_text("needs a price for a100-pcie-80gb").wait_for()
+    page.fill("#price", "1.5")
+    assert settled(page, "1.5+per+a100-pcie-80gb-hour")["hardware"]["cost_usd"] == pytest.approx(2e6)
 
 
 def test_the_address_restores_the_settings(page: Page, address: str) -> None:

@@ -174,11 +174,15 @@ def test_cells_of_strangers_are_text(client: TestClient) -> None:
         "params,tokens,loss," + ",".join(f"c{k}" for k in range(200_000)) + "\n1,1,1\n",
         "params,tokens,loss\n" + "1e8,2e9,3\x004\n" * 5,
         "\x00\x01\x02",
+        # 1,000 rows as wide as the first would ask 40 GB.
+        '{"params": 1e8, "loss": 3.1, "note": [' + "1," * 5_000_000 + "1]}\n" + '{"params": 1e8, "loss": 3.1}\n' * 1000,
+        "".join(f'{{"params": 1e8, "loss": 3.1, "own{k}": {k}}}\n' for k in range(20_000)),
     ],
-    ids=["formulas", "ten-megabyte-cell", "ten-megabyte-line", "wide", "nul", "binary"],
+    ids=["formulas", "ten-megabyte-cell", "ten-megabyte-line", "wide", "nul", "binary", "nested", "many-keys"],
 )
 def test_hostile_tables_are_refused_in_a_sentence(client: TestClient, text: str) -> None:
-    answer = client.post("/api/tables?name=runs.csv&draws=100", content=text.encode())
+    name = "runs.jsonl" if text.startswith("{") else "runs.csv"
+    answer = client.post(f"/api/tables?name={name}&draws=100", content=text.encode())
     assert answer.status_code in (200, 422)
     said = answer.json().get("error") or answer.json()["says"]
     assert len(said) < 1000

@@ -58,8 +58,9 @@ def cut(text: str, longest: int | None) -> str:
     return text if longest is None or len(text) <= longest else f"{text[:longest]} …"
 
 
-def column_from_values(name: str, values: Sequence[object]) -> Column:
-    """The same for values that already have a type: numbers stay numbers, None is blank, the rest is text.
+def column_from_values(name: str, values: Sequence[object], longest: int | None = None) -> Column:
+    """The same for values that already have a type: numbers stay numbers, None is blank, the rest is text, which is cut
+    to ``longest`` characters where it is given.
 
     >>> column_from_values("loss", [2, None, 1.5])
     array([2. , nan, 1.5])
@@ -70,7 +71,7 @@ def column_from_values(name: str, values: Sequence[object]) -> Column:
     numeric = all(isinstance(value, (int, float)) and not isinstance(value, bool) for value in filled)
     if filled and numeric and not is_a_name(name):
         return np.array([np.nan if value is None else _as_float(value) for value in values], dtype=np.float64)
-    return np.array(["" if value is None else str(value) for value in values], dtype=np.str_)
+    return np.array(["" if value is None else cut(str(value), longest) for value in values], dtype=np.str_)
 
 
 def _as_float(value: Any) -> float:

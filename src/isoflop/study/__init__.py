@@ -23,11 +23,14 @@ from isoflop.study._protocol import Check, protocol
 from isoflop.study._run import Manner, Progress, run_study
 from isoflop.study._specs import planned_specs, predicted_seconds, run_spec, run_specs
 from isoflop.study._standing import Standing, standing
-from isoflop.study._states import RunState, State, time_left
+from isoflop.study._states import METRICS, PUBLISHED, RESULT, RunState, State, time_left
 from isoflop.study._trainer import PLACEHOLDERS, Trainer, own_trainer, trainer_of
 
 __all__ = [
+    "METRICS",
     "PLACEHOLDERS",
+    "PUBLISHED",
+    "RESULT",
     "STUDY",
     "Check",
     "CorpusPlan",

@@ -33,7 +33,7 @@ class Shown:
     @property
     def first_page(self) -> str:
         """The page that such a server is for."""
-        return "studies" if self.studies else "report" if self.tables.kept else ""
+        return "studies" if self.studies else "tables" if self.tables.kept else ""
 
 
 def shown_of(paths: Sequence[Path]) -> Shown:
@@ -113,7 +113,7 @@ def _playgrounds(_: Mapping[str, Any]) -> dict[str, Any]:
 
 def _playground(name: str, one: Playground) -> Operation:
     def answer(settings: Mapping[str, Any]) -> dict[str, Any]:
-        return one.ask({key: value for key, value in settings.items() if value is not None}).to_dict()
+        return one.ask(settings).to_dict()
 
     controls = tuple(map(_parameter, one.controls))
     schema = _object("numbers", "sentence", "figures")
@@ -121,7 +121,7 @@ def _playground(name: str, one: Playground) -> Operation:
 
 
 def _parameter(control: Control) -> Parameter:
+    name, label, usual = control.name, control.label, control.default
     if control.choices:
-        return Parameter(control.name, control.label, choices=control.choices, example=control.default)
-    low, high = control.low, control.high
-    return Parameter(control.name, control.label, "number", low=low, high=high, example=control.default)
+        return Parameter(name, label, default=usual, choices=control.choices, example=usual)
+    return Parameter(name, label, "number", usual, low=control.low, high=control.high, example=usual)

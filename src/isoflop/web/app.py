@@ -8,7 +8,7 @@ from typing import Any
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
@@ -32,7 +32,6 @@ def application(shown: Shown, *, host: str = "127.0.0.1", token: str = "") -> AS
         Route("/tables", _shows(page("tables", "/tables", "Tables", version))),
         Route("/playgrounds", _shows(page("playgrounds", "/playgrounds", "Playgrounds", version))),
         *(_playground(name, one.title, version) for name, one in PLAYGROUNDS.items()),
-        Route("/report", lambda _: RedirectResponse("/tables", 303)),
         Route("/favicon.ico", lambda _: Response(status_code=204)),
     ]
     static = [Route(f"/static/{name}", _serves(asset)) for name, asset in files.items()]

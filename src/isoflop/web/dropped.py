@@ -42,6 +42,7 @@ POST = (
               example=400),
 )  # fmt: skip
 POLICY = {"content-security-policy": REPORT_POLICY}
+"""Of a report and of its refusal: the page shows either in a frame."""
 
 
 @dataclass(frozen=True)
@@ -97,11 +98,12 @@ class Tables:
     async def _report(self, request: Request) -> Response:
         found = self.kept.get(request.path_params["id"])
         if found is None:
-            return refused(NotHere(f"no such table; the last {KEPT} are kept, until the server ends: drop it again."))
+            gone = NotHere(f"no such table; the last {KEPT} are kept, until the server ends: drop it again.")
+            return refused(gone, POLICY)
         try:
             await self._make(found)
         except IsoflopError as error:
-            return refused(error)
+            return refused(error, POLICY)
         return HTMLResponse(found.report, headers=POLICY | {"cache-control": "no-store"})
 
     async def _drop(self, request: Request) -> Response:

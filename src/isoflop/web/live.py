@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from threading import Lock
 from typing import Any
 
 import numpy as np
 
-from isoflop.errors import TableError
+from isoflop.errors import UsageError
 from isoflop.quantities import format_flops, format_si, read_flops
 from isoflop.reports.figures import Figure, TrainingCurve, training_curves_figure
 from isoflop.runs import read_runs
-from isoflop.study import RunState, Standing, State, Study, losses, standing
+from isoflop.study import METRICS, PUBLISHED, RESULT, RunState, Standing, State, Study, losses, standing
 from isoflop.sweeps.so_far import SoFar, so_far
 from isoflop.web.operations import NotHere
 from isoflop.web.parameters import Parameter
@@ -25,7 +26,6 @@ BEYOND = 10.0
 """How many times the largest budget is asked about where no target is named."""
 MOST_CURVES = 60
 """Runs whose losses are drawn: those under way first, then the largest."""
-READ = ("metrics.jsonl", "result.json", "failure.json", "cancelled.json")
 NUMBER = Parameter("n", "Which of the studies, the first being 0.", "integer", low=0, high=10_000, example=0)
 STUDY = (Parameter("target", "The budget that the study is for, in FLOPs; ten times its largest unless given.",
                    example="1e24"),)  # fmt: skip
@@ -33,31 +33,27 @@ STUDY = (Parameter("target", "The budget that the study is for, in FLOPs; ten ti
 
 @dataclass
 class Watched:
-    """A study, and the last answer about each target: while nothing in its folder changes, it stands."""
+    """A study, and the last answer about each target: it holds while the study stands as it did."""
 
     study: Study
     lock: Lock = field(default_factory=Lock)
     answers: dict[float | None, tuple[object, dict[str, Any]]] = field(default_factory=dict)
-    refits: dict[tuple[float, frozenset[str]], SoFar] = field(default_factory=dict)
+    refits: dict[tuple[float, frozenset[tuple[str, float | None]]], SoFar] = field(default_factory=dict)
 
     def answer(self, target: str | None) -> dict[str, Any]:
         """Where the study stands now; ``target`` is the budget, as text, that a refit is asked about."""
         budget = None if target is None else read_flops(target).value
         with self.lock:
-            seen = self._seen()
+            found = standing(self.study)
+            shown = sorted(found.runs, key=_interest)[:MOST_CURVES]
+            files = [self.study.run_folder(run.run_id) / METRICS for run in shown]
+            files += [self.study.run_folder(run.run_id) / name for run in found.runs for name in (PUBLISHED, RESULT)]
+            seen = found.to_dict(runs=True), list(map(_stamp, files))
             if budget not in self.answers or self.answers[budget][0] != seen:
-                _keep(self.answers, budget, (seen, self._look(budget)))
+                _keep(self.answers, budget, (seen, self._look(found, shown, budget)))
             return self.answers[budget][1]
 
-    def _seen(self) -> object:
-        """What changes when anything happens: sizes and times of the files that tell of it."""
-        files = (folder / name for folder in sorted(self.study.runs_folder.glob("*")) for name in READ)
-        known = [(str(file), file.stat().st_mtime_ns, file.stat().st_size) for file in files if file.exists()]
-        return standing(self.study).is_running, known
-
-    def _look(self, budget: float | None) -> dict[str, Any]:
-        found = standing(self.study)
-        shown = sorted(found.runs, key=_interest)[:MOST_CURVES]
+    def _look(self, found: Standing, shown: Sequence[RunState], budget: float | None) -> dict[str, Any]:
         curves = {run.run_id: losses(self.study.run_folder(run.run_id)) for run in shown}
         target = budget or BEYOND * max((run.spec.budget or 0.0 for run in found.runs), default=0.0)
         refit = self._refit(found, target) if target else None
@@ -66,12 +62,25 @@ class Watched:
 
     def _refit(self, found: Standing, target: float) -> SoFar:
         """What the results say; fitted again when there are others."""
-        done = frozenset(run.run_id for run in found.runs if run.state is State.DONE)
+        done = frozenset((run.run_id, run.loss) for run in found.runs if run.state is State.DONE)
         if not done:
             return SoFar(0, target, WITHIN, why="no run has ended")
         if (target, done) not in self.refits:
-            _keep(self.refits, (target, done), _fitted(self.study, target, len(done)))
+            try:
+                refit = so_far(read_runs(self.study.folder), target, within=WITHIN)
+            except UsageError as error:  # one that is being written: it says nothing of these results, so is not kept
+                return SoFar(len(done), target, WITHIN, why=str(error))
+            _keep(self.refits, (target, done), refit)
         return self.refits[target, done]
+
+
+def _stamp(path: Path) -> tuple[int, int] | None:
+    """What changes when a file does; None for none."""
+    try:
+        seen = path.stat()
+    except FileNotFoundError:
+        return None
+    return seen.st_mtime_ns, seen.st_size
 
 
 def _keep(kept: dict[Any, Any], key: object, value: object) -> None:
@@ -80,13 +89,6 @@ def _keep(kept: dict[Any, Any], key: object, value: object) -> None:
     kept[key] = value
     while len(kept) > KEPT:
         kept.pop(next(iter(kept)))
-
-
-def _fitted(study: Study, target: float, done: int) -> SoFar:
-    try:
-        return so_far(read_runs(study.folder), target, within=WITHIN)
-    except TableError as error:  # a result that is being written, or one that is no table's
-        return SoFar(done, target, WITHIN, why=str(error))
 
 
 def list_studies(watched: Sequence[Watched]) -> dict[str, Any]:

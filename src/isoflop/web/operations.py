@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
@@ -31,7 +31,7 @@ class Operation:
     """A question that is asked with GET and answered with JSON.
 
     ``answer`` takes the values of ``parameters`` and of ``place`` (those in the path) by name, and runs in a thread, so
-    that a long answer keeps nobody waiting. ``schema`` describes the answer, ``example`` shows one where it helps.
+    that a long answer keeps nobody waiting. ``schema`` describes the answer.
     """
 
     path: str
@@ -40,7 +40,6 @@ class Operation:
     schema: Schema
     parameters: tuple[Parameter, ...] = ()
     place: tuple[Parameter, ...] = ()
-    example: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def route(self) -> Route:
@@ -58,10 +57,9 @@ class Operation:
 
     def to_openapi(self) -> dict[str, Any]:
         """The operation as OpenAPI describes it."""
-        content: dict[str, Any] = {"schema": self.schema} | ({"example": self.example} if self.example else {})
         asked = [one.to_openapi() for one in self.parameters]
         asked += [{**one.to_openapi(), "in": "path", "required": True} for one in self.place]
-        answers = {"200": {"description": "The answer.", "content": {"application/json": content}}}
+        answers = {"200": {"description": "The answer.", "content": {"application/json": {"schema": self.schema}}}}
         answers |= {"422": refusal("A parameter cannot be read, or the law cannot answer.")}
         if self.place:
             answers["404"] = refusal("There is none of that name.")
@@ -73,12 +71,12 @@ def refusal(says: str) -> dict[str, Any]:
     return {"description": says, "content": {"application/json": {"schema": ERROR, "example": {"error": "..."}}}}
 
 
-def refused(error: IsoflopError) -> JSONResponse:
+def refused(error: IsoflopError, headers: Mapping[str, str] | None = None) -> JSONResponse:
     """What went wrong, in one sentence."""
     sentence = str(error)
     if len(sentence) > LONGEST_SENTENCE:
         sentence = sentence[:LONGEST_SENTENCE] + " …"
-    return JSONResponse({"error": sentence}, 404 if isinstance(error, NotHere) else 422)
+    return JSONResponse({"error": sentence}, 404 if isinstance(error, NotHere) else 422, headers=headers)
 
 
 def _in_path(one: Parameter, text: str) -> Any:

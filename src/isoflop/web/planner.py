@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -10,7 +11,7 @@ from isoflop import laws
 from isoflop.accounting import ARCHITECTURES
 from isoflop.hardware import accelerators
 from isoflop.laws import Law
-from isoflop.planning import Asked, Demand, Plan, PlanRow, Prediction, plan, predict
+from isoflop.planning import Asked, Demand, Plan, Prediction, plan, predict
 from isoflop.planning.text import Sheet, format_ratio
 from isoflop.quantities import format_interval, format_si, read_params, read_tokens
 from isoflop.web.frontiers import frontier_figures
@@ -121,24 +122,11 @@ def _span(span: tuple[float, float]) -> str:
 
 
 def _sheets(found: Plan) -> dict[str, dict[str, Any]]:
-    """The laws side by side, then every section, as the command line lays them out, and all notes."""
-    notes = [*found.notes, *(f"{row.law}: {note}" for row in found.rows for note in row.notes)]
-    header = ("law", "parameters N*", "tokens D*", "D/N", "loss")
-    rows = tuple(line for row in found.rows for line in _lines(row, found.level))
-    title = f"Budget: {found.budget.reading}"
-    sheets = {"laws": Sheet(title, header, rows, tuple(notes))}
-    sheets |= {section.name: section.sheet() for section in found.sections}
+    """The laws side by side with all notes, then every section by its name, as the command line lays them out."""
+    side, *asked, last = found.sheets()
+    sheets = {"laws": replace(side, notes=last.notes)}
+    sheets |= zip((section.name for section in found.sections), asked, strict=True)
     return {name: _plain(sheet) for name, sheet in sheets.items()}
-
-
-def _lines(row: PlanRow, level: float) -> list[tuple[str, ...]]:
-    lines = [row.cells()]
-    if (interval := row.interval_cells(level)) is not None:
-        lines.append(interval)
-    if row.params_converted is not None and row.tokens_converted is not None:
-        N, D = format_si(row.params_converted), format_si(row.tokens_converted)
-        lines.append(("counted as the first law counts", N, D, format_ratio(row.comparable), ""))
-    return lines
 
 
 def _plain(sheet: Sheet) -> dict[str, Any]:

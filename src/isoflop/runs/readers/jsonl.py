@@ -10,7 +10,10 @@ from typing import Any
 import numpy as np
 
 from isoflop.errors import TableError
-from isoflop.runs.columns import RawTable, column_from_values, cut
+from isoflop.runs.columns import RawTable, column_from_values
+
+MOST_CELLS = 2_000_000
+"""A key that stands in one row is a column of all rows: a key of its own in every row fills the memory."""
 
 
 def read_jsonl(path: Path) -> RawTable:
@@ -20,20 +23,21 @@ def read_jsonl(path: Path) -> RawTable:
 
 
 def parse_jsonl(text: Iterable[str], path: Path, longest: int | None = None) -> RawTable:
-    """The same from lines of text; ``path`` names them. Texts are cut to ``longest`` characters where it is given."""
+    """The same from lines of text; ``path`` names them. Where ``longest`` is given, the lines are a stranger's: texts
+    are cut to so many characters, and a table of more than MOST_CELLS is refused."""
     rows: list[int] = []
     objects: list[dict[str, Any]] = []
     for number, line in enumerate(text, start=1):
         if line.strip():
             rows.append(number)
-            run = _object(line, path, number)
-            objects.append(
-                {name: cut(value, longest) if isinstance(value, str) else value for name, value in run.items()}
-            )
+            objects.append(_object(line, path, number))
     if not objects:
         raise TableError(f"{path} is empty; give one object a line, with the keys params, tokens and loss.")
     names = dict.fromkeys(name for run in objects for name in run)
-    columns = {name: column_from_values(name, [run.get(name) for run in objects]) for name in names}
+    if longest is not None and len(names) * len(rows) > MOST_CELLS:
+        fault = f"{len(rows):,} rows with {len(names):,} different keys make a table of more than {MOST_CELLS:,} cells"
+        raise TableError(f"{path}: {fault}; give all rows the same few keys.")
+    columns = {name: column_from_values(name, [run.get(name) for run in objects], longest) for name in names}
     return RawTable(source=str(path), columns=columns, rows=np.array(rows, dtype=np.int64))
 
 

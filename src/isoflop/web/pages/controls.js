@@ -64,7 +64,7 @@ export const dial = (place, { name, label, low, high, value, step = 0, log = fal
   number.addEventListener("input", () => {
     const x = read(number.value);
     const fits = x >= low && x <= high && (!whole || Number.isInteger(x));
-    if (!fits && !free) return mark(`Give a ${whole ? "whole " : ""}number from ${written(low)} to ${written(high)}; the answer is still for ${written(current)}.`);
+    if (!fits && !free) return mark(`Give a ${whole ? "whole " : ""}number from ${written(low)} to ${written(high)}${raw === "" ? "" : `; the answer is still for ${written(current)}`}.`);
     if (fits) show(x, true);
     else raw = number.value;
     changed();
@@ -76,7 +76,7 @@ export const dial = (place, { name, label, low, high, value, step = 0, log = fal
   if (help) place.append(element("p", { class: "quiet", id: `${name}-help` }, help));
   show(value);
   return {
-    name, place, free, say, value: () => current, text: () => raw ?? String(current).replace("e+", "e"), set: (x) => show(Math.min(high, Math.max(low, x))),
+    name, free, say, value: () => current, text: () => raw ?? String(current).replace("e+", "e"), set: (x) => show(Math.min(high, Math.max(low, x))),
     refuse: (is) => { if (raw !== null) number[is ? "setAttribute" : "removeAttribute"]("aria-invalid", "true"); },
   };
 };

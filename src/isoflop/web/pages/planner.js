@@ -15,12 +15,15 @@ const chosen = (name) => form.elements.namedItem(name).value;
 const ticked = (name) => byId(name).checked;
 const laws = () => [...form.querySelectorAll("input[name=law]:checked")].map((box) => box.value);
 
+// Empty for an accelerator without a price, until one is given: that of another is not its own.
+const priced = () => dials.price.text() !== "";
+
 const money = (dollars) => { const short = writeSi(dollars); return `$${read(short) === dollars ? short : dollars}`; };
 const budget = () => {
   const on = `${chosen("hardware")} @ ${Number((100 * dials.mfu.value()).toPrecision(6))}%`;
-  const price = `at $${dials.price.text()} per ${chosen("hardware")}-hour`;
-  if (chosen("by") === "time") return `${dials.devices.text()}x${on} for ${dials.days.text()} days ${price}`;
-  if (chosen("by") === "money") return `${money(dials.dollars.value())} on ${dials.devices.text()}x${on} ${price}`;
+  const price = priced() ? ` at $${dials.price.text()} per ${chosen("hardware")}-hour` : "";
+  if (chosen("by") === "time") return `${dials.devices.text()}x${on} for ${dials.days.text()} days${price}`;
+  if (chosen("by") === "money") return `${money(dials.dollars.value())} on ${dials.devices.text()}x${on}${price}`;
   return dials.flops.text();
 };
 
@@ -29,7 +32,7 @@ const question = (deep) => {
   laws().forEach((law) => query.append("law", law));
   if (chosen("by") === "flops") {
     query.set("hardware", chosen("hardware"));
-    for (const name of ["devices", "mfu", "price"]) query.set(name, dials[name].text());
+    for (const name of ["devices", "mfu", ...(priced() ? ["price"] : [])]) query.set(name, dials[name].text());
   }
   if (!deep) return query;
   query.set("figures", "no");
@@ -154,6 +157,7 @@ const restore = (accelerators) => {
 
 const price = (one) => {
   if (one.price) dials.price.set(one.price.typical);
+  else dials.price.say("");
   dials.mfu.set(one.utilisation.typical);
 };
 

@@ -1,5 +1,5 @@
 // The list of playgrounds.
-import { ask } from "/static/ask.js";
+import { ask, sentenceOf } from "/static/ask.js";
 import { byId, element } from "/static/show.js";
 
 const card = ({ id, title, paper, sentences }) => element("li", {},
@@ -9,4 +9,4 @@ const card = ({ id, title, paper, sentences }) => element("li", {},
 
 ask("/api/playgrounds").then(
   ({ playgrounds }) => byId("playgrounds").replaceChildren(...playgrounds.map(card)),
-  (error) => { byId("error").textContent = error.message; });
+  (error) => { byId("error").textContent = sentenceOf(error); });

@@ -30,8 +30,8 @@ export const table = (header, lines, caption = "", left = 1) => {
 };
 
 // A sheet of the planner: title, table, notes.
-export const sheet = ({ title, header, lines, notes }, heading = "h2") => element("section", {},
-  element(heading, {}, title), ...(lines.length ? [table(header, lines, "")] : []),
+export const sheet = ({ title, header, lines, notes }) => element("section", {},
+  element("h2", {}, title), ...(lines.length ? [table(header, lines, "")] : []),
   element("ul", { class: "plain" }, ...notes.map((note) => element("li", {}, ...typeset(note)))));
 
 // Our own sentences: powers raised, as the report sets them.

@@ -1,5 +1,5 @@
 // A study, looked at every two seconds; while nothing happens the server answers "as before", which costs nothing.
-import { ask } from "/static/ask.js";
+import { ask, Refused, sentenceOf } from "/static/ask.js";
 import { byId, element, figure, table, tiles } from "/static/show.js";
 
 const EVERY = 2000;
@@ -38,7 +38,6 @@ const show = (study) => {
   byId("runs").replaceChildren(table(["run", "state", "why", "budget", "width", "of its steps", "loss", "time"], lines, "Every run", 3));
   byId("checks-section").hidden = !study.checks.length;
   byId("checks").replaceChildren(...study.checks.map(({ ok, message }) => element("li", { class: ok ? "ok" : "caution" }, `${ok ? "holds" : "look"}: ${message}`)));
-  byId("error").textContent = "";
 };
 
 const look = async () => {
@@ -52,13 +51,14 @@ const look = async () => {
     if (response.status !== 304) {
       const answer = await response.json();
       if (address !== shown) return;
-      if (!response.ok) throw new Error(answer.error);
+      if (!response.ok) throw new Refused(answer.error);
       tag = response.headers.get("etag") ?? "";
       show(answer);
     }
+    byId("error").textContent = "";
     document.body.dataset.shown = address;
   } catch (error) {
-    byId("error").textContent = error instanceof TypeError ? "The server does not answer: is isoflop serve still running?" : error.message;
+    byId("error").textContent = sentenceOf(error);
   }
   timer = setTimeout(look, EVERY);
 };
@@ -80,4 +80,4 @@ const begin = async () => {
   byId("settings").addEventListener("submit", (event) => { event.preventDefault(); changed(); });
   look();
 };
-begin().catch((error) => { byId("error").textContent = error.message; });
+begin().catch((error) => { byId("error").textContent = sentenceOf(error); });

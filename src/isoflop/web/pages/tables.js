@@ -88,4 +88,6 @@ drop.addEventListener("drop", (event) => {
 });
 drop.addEventListener("submit", (event) => { event.preventDefault(); if (file) send(); });
 // What the server was started with is shown at once.
-list().then((tables) => { if (tables.length && !file) showReport(tables[0]); });
+list().then(
+  (tables) => { if (tables.length && !file) showReport(tables[0]); },
+  (error) => { byId("error").textContent = sentenceOf(error); });

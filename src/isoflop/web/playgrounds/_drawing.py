@@ -57,12 +57,6 @@ def upright(x: float, colour: str, dash: str = "dot") -> dict[str, Any]:
     }
 
 
-def shaded(low: float, high: float) -> dict[str, Any]:
-    """A range of x, over the whole height."""
-    across = {"type": "rect", "layer": "below", "yref": "paper", "x0": low, "x1": high, "y0": 0, "y1": 1}
-    return across | {"fillcolor": "@beyond", "line": {"width": 0}}
-
-
 def count_axis(title: str, low: float, high: float) -> dict[str, object]:
     """A logarithmic axis of parameters or tokens."""
     return log_axis(title, low, high, count_label)

@@ -14,9 +14,6 @@ from isoflop.errors import UnknownName, UsageError
 from isoflop.quantities import format_number
 from isoflop.reports.figures import Figure
 
-ROUNDING = 1e-9
-"""What a browser's arithmetic may put a slider beyond its end, relative to it, or off its step."""
-
 
 @dataclass(frozen=True)
 class Control:
@@ -46,9 +43,8 @@ class Control:
             value = float(given)
         except ValueError:
             raise UsageError(f"{self.name} is {given!r}, which is no number; give {self._range}.") from None
-        if not self.low - ROUNDING * abs(self.low) <= value <= self.high + ROUNDING * abs(self.high):
+        if not self.low <= value <= self.high:
             raise UsageError(f"{self.name} is {format_number(value)}; give {self._range}.")
-        value = min(max(value, self.low), self.high)
         if self.step and not math.isclose(steps := (value - self.low) / self.step, round(steps), abs_tol=1e-6):
             raise UsageError(f"{self.name} is {format_number(value)}; it moves in steps of {self.step:g}.")
         return value

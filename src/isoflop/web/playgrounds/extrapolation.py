@@ -15,7 +15,7 @@ from isoflop.web.playgrounds._playground import Answer, Control, Number, Playgro
 
 
 def answer(settings: Settings) -> Answer:
-    """The fit of the region's runs and what it foretells: some 0.07 s, and 0.002 s where only the target moved."""
+    """The fit of the region's runs and what it foretells."""
     played = playground(
         settings.choices["region"],
         decimals=round(settings.numbers["decimals"]),
@@ -94,7 +94,7 @@ def _losses(played: Played, truth: Law) -> Figure:
         "beyond its runs, and the true one; at the target the fit's loss is a diamond and the truth a star."
     )
     y = {"title": {"text": "loss (nats per token)"}}
-    return drawing.figure(caption, data, flops_axis(C[0], C[-1]), y, shapes=[drawing.shaded(largest, C[-1])])
+    return drawing.figure(caption, data, flops_axis(C[0], C[-1]), y, shapes=[marks.beyond(largest, C[-1])])
 
 
 def _errors(played: Played, truth: Law) -> Figure:
@@ -112,7 +112,7 @@ def _errors(played: Played, truth: Law) -> Figure:
         data.append(drawing.words(float(np.sqrt(C[0] * C[-1])), 0.0, "the fit is refused", "@refused"))
     caption = "Fitted less true loss at truly compute-optimal networks; what lies beyond the fitted runs is shaded."
     y = {"title": {"text": "error of the loss (nats per token)"}}
-    return drawing.figure(caption, data, flops_axis(C[0], C[-1]), y, shapes=[drawing.shaded(largest, C[-1])])
+    return drawing.figure(caption, data, flops_axis(C[0], C[-1]), y, shapes=[marks.beyond(largest, C[-1])])
 
 
 PLAYGROUND = Playground(

@@ -90,7 +90,7 @@ def _exponents(blocks: Recounted, a: float, C: FloatArray, fitted: tuple[float, 
     ]
     y = drawing.number_axis("local exponent d ln N* / d ln C", 0.4, 1.05)
     caption = "How fast N* grows with C, by what is counted. The range of the fit is shaded, its exponent dashed."
-    return drawing.figure(caption, data, flops_axis(*ends), y, shapes=[drawing.shaded(*fitted)])
+    return drawing.figure(caption, data, flops_axis(*ends), y, shapes=[marks.beyond(*fitted)])
 
 
 def _frontier(
@@ -105,7 +105,7 @@ def _frontier(
     bent = "bends, and a straight line through the shaded range, dashed, goes astray beyond it."
     straight = "is a straight line, wherever it is fitted."
     caption = f"The compute-optimal N* {bent if counts_blocks else straight}"
-    return drawing.figure(caption, data, flops_axis(C[0], C[-1]), y, shapes=[drawing.shaded(*fitted)])
+    return drawing.figure(caption, data, flops_axis(C[0], C[-1]), y, shapes=[marks.beyond(*fitted)])
 
 
 PLAYGROUND = Playground(

@@ -95,7 +95,7 @@ def _losses(
     caption = "Loss against tokens, both logarithmic; where the slope is half its steepest or more is shaded."
     y = log_axis("loss (nats per token)", 0.8 * min(low, floor or low), 1.3 * guess, lambda value: f"{value:g}")
     x = drawing.count_axis("tokens D", *ends)
-    return drawing.figure(caption, data, x, y, shapes=[drawing.shaded(region[0], min(region[1], ends[1]))])
+    return drawing.figure(caption, data, x, y, shapes=[marks.beyond(region[0], min(region[1], ends[1]))])
 
 
 def _slopes(D: FloatArray, slope: FloatArray, exponent: float, region: tuple[float, float]) -> Figure:
@@ -105,7 +105,7 @@ def _slopes(D: FloatArray, slope: FloatArray, exponent: float, region: tuple[flo
     y = {"title": {"text": "local exponent -d ln L / d ln D"}, "range": [-0.05 * exponent, 1.2 * exponent]}
     y |= {"tickvals": linear_ticks(0.0, 1.2 * exponent)}
     x = drawing.count_axis("tokens D", *ends)
-    return drawing.figure(caption, data, x, y, shapes=[drawing.shaded(region[0], min(region[1], ends[1]))])
+    return drawing.figure(caption, data, x, y, shapes=[marks.beyond(region[0], min(region[1], ends[1]))])
 
 
 PLAYGROUND = Playground(

@@ -167,7 +167,7 @@ def _distances(networks: tuple[Placed, ...], chosen: Placed) -> Figure:
     caption = (
         "How far each network is from the optimum at its own compute; within a factor of two, shaded, little is lost."
     )
-    shapes = [drawing.shaded(0.5, 2.0), drawing.upright(1.0, "@law", "solid")]
+    shapes = [marks.beyond(0.5, 2.0), drawing.upright(1.0, "@law", "solid")]
     return drawing.figure(caption, data, x, y, shapes=shapes)
 
 

@@ -300,9 +300,9 @@ def _followers(node: str, nodes: int, cpus: int) -> str:
     Each has the whole environment of this script: else srun, told so by the batch's own --export, would leave out what
     the script has set.
     """
-    words = f"srun --export=ALL --relative=1 --nodes={nodes - 1} --ntasks={nodes - 1} --ntasks-per-node=1 --cpus-per-task={cpus}"
+    shape = f"--nodes={nodes - 1} --ntasks={nodes - 1} --ntasks-per-node=1 --cpus-per-task={cpus}"
     program = f'exec {node} "$SLURM_ARRAY_TASK_ID" "$((SLURM_PROCID + 1))"'
-    return f"{words} --kill-on-bad-exit=0 --input=none bash -c {shlex.quote(program)} &"
+    return f"srun --export=ALL --relative=1 {shape} --kill-on-bad-exit=0 --input=none bash -c {shlex.quote(program)} &"
 
 
 def _job_name(batch: Batch) -> str:

@@ -129,7 +129,9 @@ def test_detached_runs_are_shown_where_they_stand_and_kept_from_other_executors(
 def test_a_run_over_two_nodes_that_loses_one_ends_with_the_losses_of_one_process(
     slurm_cluster: Any, undisturbed: Path, studies: ModuleType, tmp_path: Path
 ) -> None:
-    alone, spread = studies.put_spread(undisturbed, tmp_path, SLURM.replace("[slurm]", "nodes = 2\n[slurm]"))
+    noted = 'environment = { PYTHONPROFILEIMPORTTIME = "1" }\n'  # of which a Python tells on stderr that it sees it
+    tables = SLURM.replace("[slurm]", "nodes = 2\n[slurm]") + noted
+    alone, spread = studies.put_spread(undisturbed, tmp_path, tables)
     client = subprocess.Popen([sys.executable, "-m", "isoflop", "sweep", "run", str(spread)], stderr=subprocess.PIPE)
     studies.wait_for(lambda: list(spread.glob("runs/*/metrics.jsonl")))
     slurm_cluster.kill_node("n2")
@@ -140,6 +142,8 @@ def test_a_run_over_two_nodes_that_loses_one_ends_with_the_losses_of_one_process
     studies.assert_same_losses(alone, spread)
     (made,) = studies.attempts(spread).values()
     assert [row.get("restart_of") for row in made][:2] == [None, 1]
+    for log in ("stderr.log", "stderr-1.log"):
+        assert "import time:" in next(spread.glob(f"runs/*/{log}")).read_text()
 
 
 @pytest.mark.usefixtures("slurm_cluster")

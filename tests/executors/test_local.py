@@ -7,6 +7,7 @@ import os
 import signal
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -67,6 +68,22 @@ def test_a_queued_job_that_is_cancelled_never_starts(tmp_path: Path) -> None:
         assert executor.status(second).status is Status.CANCELLED
         assert wait_until_final(executor, first).status is Status.DONE
     assert list(second.folder.iterdir()) == []
+
+
+def test_a_job_has_ended_when_what_its_shell_has_started_has(tmp_path: Path) -> None:
+    code = (
+        "import pathlib, signal, sys, time\n"
+        "signal.signal(signal.SIGTERM, lambda *_: (time.sleep(0.2), pathlib.Path('tidied').touch(), sys.exit()))\n"
+        "pathlib.Path('started').touch(); time.sleep(60)"
+    )
+    job = python_job(tmp_path, "shell", code)
+    job = replace(job, command=("sh", "-c", '"$0" "$@"; exit $?', *job.command))
+    with LocalExecutor(workers=1) as executor:
+        executor.submit(job)
+        started(job)
+        executor.cancel(job)
+        wait_until_final(executor, job)
+        assert (job.folder / "tidied").exists()
 
 
 def test_a_job_deaf_to_sigterm_is_killed_after_the_grace(tmp_path: Path) -> None:

@@ -35,12 +35,16 @@ if sys.argv[1] == "1":
 """
 
 
-def batch_of(tmp_path: Path, code: str) -> Batch:
+IN_A_SHELL = ("sh", "-c", '"$0" "$@"; exit $?')
+"""Before a command: a shell that waits for it, dies of SIGTERM and leaves it alone."""
+
+
+def batch_of(tmp_path: Path, code: str, before: tuple[str, ...] = ()) -> Batch:
     """One job, whose first attempt has been claimed."""
     (tmp_path / "run" / "attempts").mkdir(parents=True)
     (tmp_path / "run" / "attempts" / "0001.json").write_text("{}")
     (tmp_path / "batches").mkdir()
-    job = Job("run", 1, (sys.executable, "-c", code, ATTEMPT), tmp_path / "run")
+    job = Job("run", 1, (*before, sys.executable, "-c", code, ATTEMPT), tmp_path / "run")
     return make_batch(tmp_path / "batches", [job], [[0]])
 
 
@@ -66,8 +70,9 @@ def end(process: subprocess.Popen[bytes]) -> int:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere an orphan does not hear of its parent's end")
-def test_an_orphan_deaf_to_sigterm_is_killed_with_what_it_has_started(tmp_path: Path) -> None:
-    batch = batch_of(tmp_path, STUBBORN)
+@pytest.mark.parametrize("before", [(), IN_A_SHELL], ids=["alone", "in a shell"])
+def test_an_orphan_deaf_to_sigterm_is_killed_with_what_it_has_started(tmp_path: Path, before: tuple[str, ...]) -> None:
+    batch = batch_of(tmp_path, STUBBORN, before)
     first = node(batch)
     orphans = pids(tmp_path)
     first.kill()
@@ -80,41 +85,36 @@ def test_an_orphan_deaf_to_sigterm_is_killed_with_what_it_has_started(tmp_path: 
     assert ended.exit_code == 0
 
 
-def test_a_cancelled_job_ends_with_what_it_has_started(tmp_path: Path) -> None:
-    batch = batch_of(tmp_path, STUBBORN)
+@pytest.mark.parametrize(
+    ("before", "died_of"), [((), signal.SIGKILL), (IN_A_SHELL, signal.SIGTERM)], ids=["alone", "in a shell"]
+)
+def test_a_cancelled_job_ends_with_what_it_has_started(
+    tmp_path: Path, before: tuple[str, ...], died_of: signal.Signals
+) -> None:
+    batch = batch_of(tmp_path, STUBBORN, before)
     process = node(batch)
     started = pids(tmp_path)
     batch.cancel(0)
     assert end(process) == 1
     ended = batch.ended(0, 1)
     assert ended is not None
-    assert (ended.cancelled, ended.exit_code) == (True, -signal.SIGKILL)
-    deadline = time.monotonic() + 5  # whoever inherits it has to take note of its end
-    while any(map(birth, started)) and time.monotonic() < deadline:
-        time.sleep(0.02)
+    assert (ended.cancelled, ended.exit_code) == (True, -died_of)
     assert not any(map(birth, started))
 
 
-def test_a_signal_reaches_what_a_shell_has_started(tmp_path: Path) -> None:
-    """A shell dies of SIGTERM and leaves its command alone."""
-    (tmp_path / "run").mkdir()
-    (tmp_path / "batches").mkdir()
+def test_the_end_is_that_of_what_a_shell_has_started(tmp_path: Path) -> None:
     tidies = (
-        "import os, signal, sys, time; from pathlib import Path\n"
-        "signal.signal(signal.SIGTERM, lambda *_: (Path('tidied').touch(), sys.exit(75)))\n"
+        "import signal, sys, time; from pathlib import Path\n"
+        "signal.signal(signal.SIGTERM, lambda *_: (time.sleep(0.3), Path('tidied').touch(), sys.exit(75)))\n"
         "Path('begun').touch(); time.sleep(60)"
     )
-    job = Job("run", 1, ("sh", "-c", f"'{sys.executable}' -c \"$0\"; true", tidies), tmp_path / "run")
-    batch = make_batch(tmp_path / "batches", [job], [[0]])
-    process = node(batch)
+    batch = batch_of(tmp_path, tidies, IN_A_SHELL)
+    process = subprocess.Popen([sys.executable, "-m", "isoflop.executors.node", str(batch.folder), "0"])
     while not (tmp_path / "run" / "begun").exists():
         time.sleep(0.02)
     process.send_signal(signal.SIGTERM)
     end(process)
-    deadline = time.monotonic() + 5
-    while not (tmp_path / "run" / "tidied").exists():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    assert (tmp_path / "run" / "tidied").exists()
 
 
 @pytest.mark.parametrize("task", ["1", "100", "", "-1"])

@@ -129,6 +129,13 @@ def test_settings_that_can_do_are_not(settings: SlurmSettings, monkeypatch: pyte
     Slurm(settings)
 
 
+def test_the_other_nodes_see_what_the_first_does(tmp_path: Path) -> None:
+    """sbatch(1) on --export: after a list, srun passes on no more than that unless it is told "ALL"."""
+    batch = make_batch(tmp_path, [Job("a", 1, ("true",), tmp_path, nodes=2)], [[0]])
+    (line,) = [line for line in script(batch, SlurmSettings()).splitlines() if line.startswith("srun ")]
+    assert "--export=ALL" in line.split()
+
+
 def test_a_little_memory_is_not_all_of_the_nodes(tmp_path: Path) -> None:
     """sbatch(1): "a memory size specification of zero is treated as a special case and grants the job access to all of
     the memory on each node"."""

@@ -15,11 +15,12 @@ import subprocess
 import time
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 
 from isoflop.attempts import STOPPED_CODE, newest_attempt
 from isoflop.executors._batch import Batch, Ended, JobMarks
 from isoflop.executors._executor import Cause
-from isoflop.executors._process import GRACE_SECONDS, Place, signal_job, size_of_stderr, start, tail_of_stderr
+from isoflop.executors._process import GRACE_SECONDS, Place, see_out, signal_job, size_of_stderr, start, tail_of_stderr
 
 LOSSES_AT_MOST = 3
 """So often a job is begun again that has lost a node: one whose follower is killed each time must come to an end."""
@@ -138,29 +139,19 @@ class Follower:
         except (OSError, ValueError) as error:
             ended = Ended(None, f"cannot start {job.command[0]}: {error}")
         else:
-            self._wait(number, this, self._child)
+            see_out(
+                self._child,
+                was_asked=lambda: self.said,
+                is_to_end=partial(self._is_to_end, number, this),
+                patience_seconds=GRACE_SECONDS,
+                grace_seconds=GRACE_SECONDS,
+            )
             ended = Ended(self._child.returncode, tail_of_stderr(job.folder, written_before, place), self.said)
         self._batch.note_part(number, this, self._rank, ended)
         return True
 
-    def _wait(self, number: int, this: int, child: subprocess.Popen[bytes]) -> None:
-        """Wait for the part's end. When the first node's has ended, or another start has begun, so is this to: by
-        itself, else by SIGTERM after the grace, and SIGKILL after that."""
-        urges = iter((signal.SIGTERM, signal.SIGKILL))
-        deadline: float | None = None
-        while True:
-            try:
-                child.wait(_SECONDS_BETWEEN_LOOKS)
-            except subprocess.TimeoutExpired:
-                self._has_to_leave()
-            else:
-                return
-            if deadline is None and self._is_alone(number, this):
-                deadline = time.monotonic() + GRACE_SECONDS
-            elif deadline is not None and time.monotonic() > deadline:
-                signal_job(child, next(urges, signal.SIGKILL))
-                deadline += GRACE_SECONDS
-
-    def _is_alone(self, number: int, this: int) -> bool:
+    def _is_to_end(self, number: int, this: int) -> bool:
+        """Whether the part stands alone: the first node's has ended, or another start has begun."""
+        self._has_to_leave()
         marks = self._batch.marks().get(number, JobMarks())
         return marks.starts > this or marks.has_ended or self._batch.part(number, this, 0) is not None

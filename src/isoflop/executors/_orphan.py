@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
 import socket
 import subprocess
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 NOTE = "process.json"
@@ -20,9 +22,12 @@ def note_process(folder: Path, pid: int) -> None:
 
 
 def end_orphan(folder: Path, grace_seconds: float) -> None:
-    """End the process that the folder's note names, if it still lives: SIGTERM, and SIGKILL after the grace."""
+    """End the process that the folder's note names, and what it has started, as far as they still live: SIGTERM, and
+    SIGKILL after the grace."""
     pid, born = _noted(folder)
-    if not born or birth(pid) != born:
+    found = birth(pid) if born else ""
+    # A shell dies at once and leaves its command. The number may have been another group's since, so the place counts.
+    if not born or (found != born if found else not _has_member_in(folder, pid)):
         return
     deadline = time.monotonic() + grace_seconds
     signal_group(pid, signal.SIGTERM)
@@ -31,12 +36,51 @@ def end_orphan(folder: Path, grace_seconds: float) -> None:
             signal_group(pid, signal.SIGKILL)
             deadline += grace_seconds
         time.sleep(_POLL_SECONDS)
+    end_group(pid, grace_seconds)
+
+
+def end_group(leader: int, grace_seconds: float) -> None:
+    """See that nothing is left of a group whose leader has ended, and which was asked to end: SIGKILL after the
+    grace."""
+    deadlines = [time.monotonic() + grace_seconds, time.monotonic() + 2 * grace_seconds]
+    while deadlines and has_members(leader):
+        if time.monotonic() > deadlines[0]:
+            signal_group(leader, signal.SIGKILL)
+            del deadlines[0]
+        time.sleep(_POLL_SECONDS)
 
 
 def works_in(folder: Path) -> bool:
     """Whether the process that was last started in the folder still works there."""
     pid, born = _noted(folder)
     return bool(born) and birth(pid) == born
+
+
+def has_members(group: int) -> bool:
+    """Whether anything lives of a group."""
+    try:
+        os.killpg(group, 0)
+    except (ProcessLookupError, PermissionError):
+        return False  # macOS says so with the second where all are zombies
+    return not Path("/proc/self").exists() or any(_members(group))
+
+
+def _has_member_in(folder: Path, group: int) -> bool:
+    """Whether a process of the group works in the folder; False where the system does not say where they do."""
+    for process in _members(group):
+        with contextlib.suppress(OSError):  # it has ended, or is somebody else's
+            if (process / "cwd").samefile(folder):
+                return True
+    return False
+
+
+def _members(group: int) -> Iterator[Path]:
+    """The folders in /proc of a group's processes, zombies left out: who inherits them may never take note."""
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            state, _, of, *_ = stat.read_text().rpartition(")")[2].split()
+            if state != "Z" and int(of) == group:
+                yield stat.parent
 
 
 def _noted(folder: Path) -> tuple[int, str]:
@@ -63,9 +107,9 @@ def birth(pid: int) -> str:
 
 
 def signal_group(pid: int, number: signal.Signals) -> None:
-    """Signal the process and the group that it leads; it alone where it has put itself in another."""
+    """Signal the process and the group that it leads, or has led; it alone where it has put itself in another."""
     try:
-        send = os.killpg if os.getpgid(pid) == pid else os.kill
+        send = os.killpg if not birth(pid) or os.getpgid(pid) == pid else os.kill
         send(pid, number)
     except (ProcessLookupError, PermissionError):
-        return  # it ended a moment ago; macOS says so with the second
+        return  # all ended a moment ago; macOS says so with the second

@@ -7,17 +7,20 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from isoflop.executors._executor import STDERR, STDOUT, Job, Left
-from isoflop.executors._orphan import NOTE, note_process, signal_group
+from isoflop.executors._orphan import NOTE, has_members, note_process, signal_group
 
 GRACE_SECONDS = 10.0
 """What a job gets between SIGTERM and SIGKILL: time for one checkpoint on a slow disk."""
 
 _TAIL_BYTES = 4096
+_SECONDS_BETWEEN_LOOKS = 1.0
+"""How often it is looked whether a job that runs is to end."""
 _SET_PARENT_DEATH_SIGNAL = 1
 _LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
 
@@ -69,6 +72,35 @@ def signal_job(process: subprocess.Popen[bytes], number: signal.Signals) -> None
     """Signal a job's process and all that it has started, unless it has ended."""
     if process.poll() is None:
         signal_group(process.pid, number)
+
+
+def see_out(
+    child: subprocess.Popen[bytes],
+    *,
+    was_asked: Callable[[], object],
+    is_to_end: Callable[[], bool],
+    patience_seconds: float,
+    grace_seconds: float,
+) -> None:
+    """Wait for the end of a job's process and, where it ``was_asked`` to end, of all that it has started: a shell dies
+    of SIGTERM at once, and its command writes a checkpoint. From when it ``is_to_end`` it is given the patience to do
+    so by itself, then SIGTERM, and SIGKILL after the grace; whoever else has asked sees to that.
+    """
+    urges, deadline = [signal.SIGTERM, signal.SIGKILL], None
+    while True:
+        try:
+            child.wait(_SECONDS_BETWEEN_LOOKS)
+        except subprocess.TimeoutExpired:
+            pass
+        else:
+            if not ((deadline or was_asked()) and has_members(child.pid)):
+                return
+            time.sleep(_SECONDS_BETWEEN_LOOKS / 10)
+        if deadline is None and is_to_end():
+            deadline = time.monotonic() + patience_seconds
+        if deadline is not None and time.monotonic() >= deadline:
+            signal_group(child.pid, urges[0])
+            urges, deadline = [signal.SIGKILL], deadline + grace_seconds
 
 
 def left_in(folder: Path, name: str) -> Left | None:

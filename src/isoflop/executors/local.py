@@ -12,7 +12,7 @@ from functools import partial
 
 from isoflop.errors import UsageError
 from isoflop.executors._executor import Closing, Job, JobReport, Status
-from isoflop.executors._orphan import end_orphan
+from isoflop.executors._orphan import end_group, end_orphan
 from isoflop.executors._process import GRACE_SECONDS, left_in, signal_job, size_of_stderr, start, tail_of_stderr
 
 # A job sees these and nothing else: a variable left over in one shell must not change one run of a study.
@@ -111,6 +111,8 @@ def _run(entry: _Entry, grace_seconds: float) -> None:
     if process is None:
         return
     exit_code = process.wait()
+    if entry.cancelled:
+        end_group(process.pid, grace_seconds)
     tail = tail_of_stderr(entry.job.folder, written_before)
     left = left_in(entry.job.folder, entry.job.leaves) if entry.job.leaves else None
     with entry.lock:

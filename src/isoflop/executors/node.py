@@ -16,7 +16,7 @@ import os
 import signal
 import subprocess
 import sys
-import time
+from functools import partial
 from pathlib import Path
 from types import FrameType
 
@@ -25,10 +25,16 @@ from isoflop.executors._batch import BATCH, Batch, Ended, JobMarks
 from isoflop.executors._executor import Cause, Job
 from isoflop.executors._nodes import Follower, joint_end, meeting_place
 from isoflop.executors._orphan import end_orphan
-from isoflop.executors._process import GRACE_SECONDS, Place, left_in, signal_job, size_of_stderr, start, tail_of_stderr
-
-_SECONDS_BETWEEN_LOOKS = 1.0
-"""How often a running job's word of cancellation is looked for."""
+from isoflop.executors._process import (
+    GRACE_SECONDS,
+    Place,
+    left_in,
+    see_out,
+    signal_job,
+    size_of_stderr,
+    start,
+    tail_of_stderr,
+)
 
 
 class Node:
@@ -110,26 +116,18 @@ class Node:
             return Ended(None, f"cannot start {job.command[0]}: {error}")
         if self.said:  # the signal came before there was anybody to pass it on to
             signal_job(self._child, signal.SIGTERM)
-        cancelled = self._wait(number, self._child)
+        was_cancelled = partial(self._batch.is_cancelled, number)
+        see_out(
+            self._child,
+            was_asked=lambda: self.said,
+            is_to_end=was_cancelled,
+            patience_seconds=0.0,
+            grace_seconds=GRACE_SECONDS,
+        )
         code = self._child.returncode
         tail = tail_of_stderr(job.folder, written_before)
         left = left_in(job.folder, job.leaves) if job.leaves else None
-        return Ended(code, tail, self.said if code else "", cancelled and code != 0, left=left)
-
-    def _wait(self, number: int, child: subprocess.Popen[bytes]) -> bool:
-        """Wait for the job's end; whether it was cancelled. One deaf to SIGTERM is killed after the grace."""
-        deadline: float | None = None
-        while True:
-            try:
-                child.wait(_SECONDS_BETWEEN_LOOKS)
-            except subprocess.TimeoutExpired:
-                if deadline is None and self._batch.is_cancelled(number):
-                    signal_job(child, signal.SIGTERM)
-                    deadline = time.monotonic() + GRACE_SECONDS
-                elif deadline is not None and time.monotonic() > deadline:
-                    signal_job(child, signal.SIGKILL)
-                continue
-            return deadline is not None or self._batch.is_cancelled(number)
+        return Ended(code, tail, self.said if code else "", code != 0 and was_cancelled(), left=left)
 
 
 def _listen(program: Node | Follower) -> None:

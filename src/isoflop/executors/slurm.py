@@ -295,10 +295,14 @@ def script(batch: Batch, settings: SlurmSettings) -> str:
 
 def _followers(node: str, nodes: int, cpus: int) -> str:
     """The command that starts the node's program on all nodes but the first, which begin when that does and end with
-    the batch's own process. Each node's rank is that of its task, from 1."""
-    words = f"srun --relative=1 --nodes={nodes - 1} --ntasks={nodes - 1} --ntasks-per-node=1 --cpus-per-task={cpus}"
+    the batch's own process. Each node's rank is that of its task, from 1.
+
+    Each has the whole environment of this script: else srun, told so by the batch's own --export, would leave out what
+    the script has set.
+    """
+    shape = f"--nodes={nodes - 1} --ntasks={nodes - 1} --ntasks-per-node=1 --cpus-per-task={cpus}"
     program = f'exec {node} "$SLURM_ARRAY_TASK_ID" "$((SLURM_PROCID + 1))"'
-    return f"{words} --kill-on-bad-exit=0 --input=none bash -c {shlex.quote(program)} &"
+    return f"srun --export=ALL --relative=1 {shape} --kill-on-bad-exit=0 --input=none bash -c {shlex.quote(program)} &"
 
 
 def _job_name(batch: Batch) -> str:

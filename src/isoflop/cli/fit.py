@@ -56,9 +56,7 @@ class Counted(StrEnum):
 
 def fit(
     runs: RunsPath,
-    family: Annotated[
-        str, typer.Option(help="The form of the loss surface of approach 3: a name, or FILE.py:NAME of your own.")
-    ] = "chinchilla",
+    family: Annotated[str, typer.Option(help="The surface of approach 3: a name, or FILE.py:NAME.")] = "chinchilla",
     approach: Annotated[
         Approach | None,
         typer.Option(help="1: envelope of curves; 2: isoFLOP minima; 3: a loss surface (default); all."),

@@ -92,4 +92,14 @@ def faded(x: FloatArray, unique: FloatArray, scale: FloatArray) -> FloatArray:
     return np.asarray(unique * (1.0 - scale * np.expm1(-(x / unique - 1.0) / scale)))
 
 
+def unfaded(worth: FloatArray, unique: FloatArray, scale: FloatArray) -> FloatArray:
+    """What is worth so much when all beyond ``unique`` fades: the inverse of ``faded``, infinite where nothing is.
+
+    >>> bool(np.isclose(unfaded(faded(8e9, 1e9, 15.0), 1e9, 15.0), 8e9)), float(unfaded(17e9, 1e9, 15.0))
+    (True, inf)
+    """
+    left = 1.0 - (worth / unique - 1.0) / scale
+    return np.where(left > 0, unique * (1.0 - scale * np.log(np.maximum(left, 1e-300))), np.inf)
+
+
 FAMILIES: tuple[Family, ...] = (DataLimited(), RepetitionPenalty())

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,11 +16,11 @@ from numpy.typing import ArrayLike
 
 from isoflop.errors import DataError, UsageError
 from isoflop.laws import Law, Optimum
-from isoflop.laws.data_limited import faded
+from isoflop.laws.data_limited import faded, unfaded
 from isoflop.planning.optimum import optimum
 from isoflop.planning.questions import LOG_MOST
-from isoflop.planning.search import FloatArray, least, root
-from isoflop.planning.surface import Estimate, View, ask_all, best_split, is_surface, of_form, view
+from isoflop.planning.search import ROUNDING, FloatArray, least, root
+from isoflop.planning.surface import Estimate, Loss, View, ask_all, best_split, is_surface, of_form, view
 from isoflop.planning.text import Sheet
 from isoflop.quantities import format_si
 
@@ -73,22 +74,10 @@ def limited(law: Law, seen: View, unique_tokens: float, flops: float, decay: Dec
         def loss(params: FloatArray, tokens: FloatArray) -> FloatArray:
             return seen.loss(params, tokens, unique_tokens=U)
 
+        tokens: Loss = partial(_tokens_before_the_turn, loss)
     else:
-        fades, fed = decay or Decay(), _fed(seen, flops)
-
-        def loss(params: FloatArray, tokens: FloatArray) -> FloatArray:
-            unique = np.minimum(tokens, U)
-            worth = faded(tokens, unique, np.asarray(fades.tokens))
-            return seen.loss(faded(params, np.minimum(params, fed(unique)), np.asarray(fades.params)), worth)
-
-    def tokens(params: FloatArray, target: FloatArray) -> FloatArray:
-        """Where a penalty makes the loss rise with repeats, before it does."""
-        high: FloatArray | float = LOG_MOST
-        if decay is None and reads_unique_tokens(law):
-            turn = least(lambda log_D: loss(params, np.exp(log_D)), 0.0, LOG_MOST)
-            high = np.where(np.isfinite(turn), turn, LOG_MOST)
-        log_D = root(lambda log_D: loss(params, np.exp(log_D)) - target, np.zeros(()), high)
-        return np.nan_to_num(np.exp(log_D), nan=np.inf)
+        repeats = _Repeats(seen, U, _fed(seen, flops), decay or Decay())
+        loss, tokens = repeats.loss, repeats.tokens
 
     def best(budget: FloatArray) -> Optimum:
         """The split without repeats apart: a penalty may be so steep there that a search steps over it."""
@@ -99,6 +88,51 @@ def limited(law: Law, seen: View, unique_tokens: float, flops: float, decay: Dec
         return Optimum(*(np.where(better, there, here) for here, there in columns))
 
     return View(loss, best, tokens)
+
+
+@dataclass(frozen=True)
+class _Repeats:
+    """A surface of unlimited data on which repeats, and parameters in excess of what unique tokens feed, fade."""
+
+    seen: View
+    unique: FloatArray
+    fed: Callable[[FloatArray], FloatArray]
+    decay: Decay
+
+    def loss(self, params: FloatArray, tokens: FloatArray) -> FloatArray:
+        unique = np.minimum(tokens, self.unique)
+        return self.seen.loss(self._worth(params, unique), faded(tokens, unique, np.asarray(self.decay.tokens)))
+
+    def tokens(self, params: FloatArray, target: FloatArray) -> FloatArray:
+        """By the surface's own word, where what parameters are worth is known before the tokens are.
+
+        Many repeats on, the loss is the same to rounding, on however many more: the fewest tokens are told.
+        """
+        target = target * (1 + ROUNDING)
+        tokens_for = self.seen.tokens or partial(_tokens_before_the_turn, self.seen.loss)
+        worth = tokens_for(self._worth(params, self.unique), target)
+        repeated = unfaded(worth, self.unique, np.asarray(self.decay.tokens))
+        once = tokens_for(params, target)
+        scant = (worth < self.unique) & (params > self.fed(once))
+        if np.any(scant):  # too few tokens for the parameters, and all of them new
+            high = np.log(self.unique)
+            log_D = root(lambda at: self.loss(params, np.exp(at)) - target, np.zeros(()), high)
+            once = np.where(scant, np.nan_to_num(np.exp(log_D), nan=np.inf), once)
+        return np.where(worth < self.unique, once, repeated)
+
+    def _worth(self, params: FloatArray, unique: FloatArray) -> FloatArray:
+        return faded(params, np.minimum(params, self.fed(unique)), np.asarray(self.decay.params))
+
+
+def _tokens_before_the_turn(loss: Loss, params: FloatArray, target: FloatArray) -> FloatArray:
+    """D at which networks of N parameters have a loss, by search; where a penalty makes the loss rise with repeats,
+    before it does. Infinite where none is."""
+    high: FloatArray | float = LOG_MOST
+    if np.any(loss(params, np.exp(LOG_MOST)) > loss(params, np.exp(LOG_MOST - 1.0))):
+        turn = least(lambda log_D: loss(params, np.exp(log_D)), 0.0, LOG_MOST)
+        high = np.where(np.isfinite(turn), turn, LOG_MOST)
+    log_D = root(lambda log_D: loss(params, np.exp(log_D)) - target, np.zeros(()), high)
+    return np.nan_to_num(np.exp(log_D), nan=np.inf)
 
 
 def _fed(seen: View, flops: float) -> Callable[[FloatArray], FloatArray]:

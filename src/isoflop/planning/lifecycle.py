@@ -180,11 +180,9 @@ def lifecycle(
         D = tokens_on_surface(seen, N, best.loss)
         return N, D, 1 - N * (6 * D + 2 * served) / (best.params * (6 * best.tokens + 2 * served))
 
-    with np.errstate(all="ignore"):  # the law alone, before the draws, whose search takes seconds
-        params, tokens, _ = cheapest(view(law))
-    if not np.all(np.isfinite(params) & (params >= 1) & (tokens <= MOST)):
-        raise DataError(f"the law {law.id} has no cheapest network for {served:.3g} served tokens; ask for fewer.")
     N, D, saved = ask_all(law, cheapest, C.ndim, searched=unique_tokens is not None)
+    if not np.all(np.isfinite(N.value) & (N.value >= 1) & (D.value <= MOST)):
+        raise DataError(f"the law {law.id} has no cheapest network for {served:.3g} served tokens; ask for fewer.")
     best = under_limit(view(law)).best(C)
     baseline = np.asarray(best.params * (6 * best.tokens + 2 * served))
     cost = np.asarray(N.value * (6 * D.value + 2 * served))

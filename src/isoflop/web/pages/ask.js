@@ -39,22 +39,3 @@ export const follow = (address, show, fail) => {
     if (wanted && !busy) next();
   };
 };
-
-// What takes longer is asked once the hand is still; a question that is overtaken is called off.
-export const settle = (address, show, fail, wait = 180) => {
-  let timer = 0, under_way = null;
-  return (query) => {
-    clearTimeout(timer);
-    under_way?.abort();
-    under_way = null;
-    if (query === null) return;
-    timer = setTimeout(async () => {
-      const mine = (under_way = new AbortController());
-      try {
-        show(await ask(address(query), { signal: mine.signal }));
-      } catch (error) {
-        if (error.name !== "AbortError") fail(sentenceOf(error));
-      }
-    }, wait);
-  };
-};

@@ -1,5 +1,5 @@
 // The planner: controls to a question, the answer to numbers and figures; the address holds the settings.
-import { ask, follow, sentenceOf, settle } from "/static/ask.js";
+import { ask, follow, sentenceOf } from "/static/ask.js";
 import { dialOf, read, writeSi } from "/static/controls.js";
 import { byId, element, figure, key, sheet, table, tiles, typeset } from "/static/show.js";
 
@@ -70,8 +70,10 @@ const show = (answer, query) => {
   document.body.dataset.shown = query;
 };
 const FURTHER = ["architecture", "lifecycle", "data_limited"];
-const showFurther = (answer) => {
-  byId("sheets").removeAttribute("aria-busy");
+let asked = null;
+// While the hand moves, what is shown is an answer to where it was: busy until its own has come.
+const showFurther = (answer, query) => {
+  if (query === asked) byId("sheets").removeAttribute("aria-busy");
   byId("sheets").replaceChildren(...FURTHER.filter((name) => answer.sheets[name]).map((name) => {
     const made = sheet(answer.sheets[name]);
     made.id = `sheet-${name}`;
@@ -91,7 +93,7 @@ const failFurther = (sentence) => {
 };
 
 const quick = follow((query) => `/api/plan?${query}`, show, fail);
-const deep = settle((query) => `/api/plan?${query}`, showFurther, failFurther);
+const deep = follow((query) => `/api/plan?${query}`, showFurther, failFurther);
 
 const address = () => {
   const kept = new URLSearchParams();
@@ -116,7 +118,8 @@ const changed = () => {
   if (["serves", "scarce", "whole"].some(ticked)) {
     if (!byId("sheets").children.length) byId("sheets").replaceChildren(element("p", { class: "quiet busy" }, "Working it out …"));
     byId("sheets").setAttribute("aria-busy", "true");
-    deep(question(true));
+    asked = question(true);
+    deep(asked);
   }
   else {
     deep(null);

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from isoflop.cli.main import run
-from isoflop.study import open_study, read_plan, standing
+from isoflop.study import State, catch_up, open_study, read_plan, standing
 
 STUDY = """
 schema = "isoflop.study/1"
@@ -117,6 +117,20 @@ def test_of_two_engines_with_open_jobs_both_are_seen(tmp_path: Path, capsys: pyt
     assert "2 runs with skypilot" in said(capsys, "sweep", "status", study)
     assert run(["sweep", "run", str(study), "--executor", "local"]) == 2
     assert "2 runs of" in capsys.readouterr().err
+
+
+def test_what_is_written_after_the_end_of_its_command_is_no_result(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    study = make(tmp_path, "true")
+    batch = detach(study, "--only", FIRST)
+    assert launched(batch).wait(30) == 0
+    (folder,) = study.glob(f"runs/{FIRST}*")
+    (folder / "result.json").write_text('{"loss": 3.5}')
+    assert standing(open_study(study)).counts.get(State.DONE, 0) == 0
+    catch_up(open_study(study))
+    assert "3 runs: 2 pending, 1 failed" in said(capsys, "sweep", "status", study)
+    assert not (folder / "published.json").exists()
 
 
 def test_what_ended_elsewhere_is_put_down_before_another_executor_goes_on(tmp_path: Path) -> None:

@@ -24,7 +24,8 @@ def put_down(job: Job, spec: RunSpec, report: JobReport, *, is_own: bool, limit_
     lacking = "it ended without a result"
     killed = report.exit_code is not None and report.exit_code < 0
     if is_own and (report.status is Status.DONE or killed):  # a result is the last that is written
-        left = report.left or left_in(job.folder, RESULT)
+        # Seen at its end where it was to leave one: what is in the folder by now may be an orphan's.
+        left = report.left if job.leaves else left_in(job.folder, RESULT)
         lacking = complete(job.folder, spec, newest_attempt(job.folder), left)
         if not lacking:
             return

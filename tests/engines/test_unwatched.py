@@ -16,7 +16,9 @@ from pathlib import Path
 import pytest
 
 from isoflop.cli.main import run
-from isoflop.study import State, catch_up, open_study, read_plan, standing
+from isoflop.errors import UsageError
+from isoflop.executors import LocalExecutor
+from isoflop.study import State, catch_up, open_study, read_plan, run_study, standing, trainer_of
 
 STUDY = """
 schema = "isoflop.study/1"
@@ -104,6 +106,16 @@ def test_an_engine_whose_jobs_have_ended_hides_no_other(tmp_path: Path, capsys: 
     assert f"2 runs of {study} are with skypilot" in capsys.readouterr().err
     assert "are cancelled" in said(capsys, "sweep", "cancel", study)
     assert len(list(second.glob("marks/*.cancel"))) == 2
+
+
+def test_what_comes_to_another_engine_before_the_study_is_held_is_not_made_twice(tmp_path: Path) -> None:
+    """Another client may submit between the making of an executor and the study's lock."""
+    study = open_study(make(tmp_path, INSTANT))
+    with LocalExecutor(workers=1) as executor:
+        detach(study.folder, "--only", FIRST)
+        with pytest.raises(UsageError, match=r"1 runs of .* are with kubernetes"):
+            run_study(study, executor, trainer=trainer_of(study.plan().trainer, study.plan().executor))
+    assert not list(study.folder.glob("runs/*/process.json"))
 
 
 def test_of_two_engines_with_open_jobs_both_are_seen(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -12,12 +12,13 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from isoflop.cli.main import run
 from isoflop.errors import UsageError
-from isoflop.executors import LocalExecutor
+from isoflop.executors import EngineExecutor, LocalExecutor
 from isoflop.study import State, catch_up, open_study, read_plan, run_study, standing, trainer_of
 
 STUDY = """
@@ -143,6 +144,30 @@ def test_what_is_written_after_the_end_of_its_command_is_no_result(
     catch_up(open_study(study))
     assert "3 runs: 2 pending, 1 failed" in said(capsys, "sweep", "status", study)
     assert not (folder / "published.json").exists()
+
+
+def test_an_engine_that_was_only_looked_at_is_let_go_before_another_is_opened(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = open_study(make(tmp_path, INSTANT))
+    launch_all(detach(study.folder))
+    at_once: list[int] = []
+    begin, close, opened = EngineExecutor.__init__, EngineExecutor.close, set[int]()
+
+    def begun(engine: EngineExecutor, *words: Any, **more: Any) -> None:
+        begin(engine, *words, **more)
+        opened.add(id(engine))
+        at_once.append(len(opened))
+
+    def closed(engine: EngineExecutor) -> None:
+        opened.discard(id(engine))
+        close(engine)
+
+    monkeypatch.setattr(EngineExecutor, "__init__", begun)
+    monkeypatch.setattr(EngineExecutor, "close", closed)
+    catch_up(study)
+    assert at_once == [1, 1]
+    assert not opened
 
 
 def test_what_ended_elsewhere_is_put_down_before_another_executor_goes_on(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import closing
 
 from isoflop.attempts import STOPPED_CODE, belongs, newest_attempt
 from isoflop.errors import UsageError
@@ -70,9 +71,10 @@ def catch_up(study: Study) -> None:
     """``settle`` where some job has ended and nobody holds the study: who runs it does the same."""
     if not engines_with_jobs(study.folder) or is_supervised(study.folder):
         return
-    engines = observers(study.plan().executor, study.folder)
-    if not any(engine.status(job).status.is_final for engine in engines for job in engine.unsettled()):
-        return
+    # Closed at the first that has ended, where the generator stops halfway with an engine in hand.
+    with closing(observers(study.plan().executor, study.folder)) as engines:
+        if not any(engine.status(job).status.is_final for engine in engines for job in engine.unsettled()):
+            return
     try:
         with supervise(study.folder):
             settle(study)

@@ -3,7 +3,7 @@ that somebody launches."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
@@ -133,7 +133,7 @@ def engines_with_jobs(folder: Path, besides: str = "") -> tuple[str, ...]:
     )
 
 
-def observers(plan: ExecutorPlan, folder: Path, besides: str = "") -> Iterator[EngineExecutor]:
+def observers(plan: ExecutorPlan, folder: Path, besides: str = "") -> Generator[EngineExecutor]:
     """An executor that only looks, for each of ``engines_with_jobs``: there may be several, of which one works. Each is
     closed before the next. An engine that cannot be reached leaves what its nodes have put down."""
     for kind in engines_with_jobs(folder, besides):

@@ -139,7 +139,7 @@ class EngineExecutor(Closing):
         self._reports: dict[tuple[str, int], JobReport] = {}
         self._settled: set[tuple[str, int]] = set()
         self._unheard_since: dict[tuple[str, int], float] = {}
-        self._cancelled: dict[Task, Batch] = {}
+        self._cancelled: dict[Task, Batch] = {}  # to be told at the next flush, with tasks that never start
         self._looked = -float("inf")
         self.answers = True
         """Whether the engine could be asked and told, when that was tried last."""
@@ -297,7 +297,7 @@ class EngineExecutor(Closing):
                 self._unheard_since.pop(key, None)
             return JobReport(Status.RUNNING) if marks.starts and ended is None else self._reports[key]
         if word.cause is Cause.NEVER_STARTS:
-            self._engine.end(batch, [batch.task_of[number]])
+            self._cancelled[batch.name, batch.task_of[number]] = batch
             return JobReport(Status.FAILED, cause=word.cause, reason=word.reason)
         if word.phase is not Phase.GONE:
             self._unheard_since.pop(key, None)

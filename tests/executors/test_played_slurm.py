@@ -43,6 +43,7 @@ class PlayedSlurm:
     asked: list[list[str]] = field(default_factory=list)
     is_away: bool = False
     reason: str = "None"
+    when_cancelled: str = "CANCELLED"
     accounts: str = ""
 
     def __call__(self, words: Sequence[str], **environment: str) -> subprocess.CompletedProcess[str]:
@@ -74,7 +75,7 @@ class PlayedSlurm:
     def scancel(self, words: Sequence[str]) -> str:
         for number, _, tasks in (word.partition("_") for word in words):
             for task in tasks.strip("[]").split(","):
-                self.jobs[int(number), int(task)][1] = "CANCELLED"
+                self.jobs[int(number), int(task)][1] = self.when_cancelled
         return ""
 
     def scontrol(self, words: Sequence[str]) -> str:
@@ -165,6 +166,24 @@ def test_all_that_is_cancelled_of_a_batch_is_one_word_to_slurm(slurm: PlayedSlur
         for job in jobs[:2]:
             executor.cancel(job)
     assert [state for _, state in slurm.jobs.values()] == ["CANCELLED", "CANCELLED", "RUNNING"]
+    assert sum(words[0] == "scancel" for words in slurm.asked) == 1
+
+
+def test_what_slurm_was_told_to_end_it_is_told_once(slurm: PlayedSlurm, tmp_path: Path) -> None:
+    """A study that sees the word of cancellation says it at each look, as long as the job takes to end."""
+    with slurm_executor(tmp_path / "slurm", SlurmSettings(), OFTEN) as executor:
+        job = begun(tmp_path, executor)
+        slurm.when_cancelled = "COMPLETING"
+        slurm.is_away = True
+        for _ in range(3):
+            executor.cancel(job)
+            executor.status(job)
+        slurm.is_away = False
+        executor.status(job)
+        for _ in range(3):
+            executor.cancel(job)
+            executor.status(job)
+        assert not executor.status(job).status.is_final
     assert sum(words[0] == "scancel" for words in slurm.asked) == 1
 
 

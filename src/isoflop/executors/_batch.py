@@ -10,7 +10,7 @@
     <batch>/marks/3.cancel        it is to be ended
     <batch>/marks/3.settled       its end was told and put down
 
-Everything is made by O_EXCL or an atomic rename, and nothing compares clocks, so that clients and nodes may be
+Everything is made by O_EXCL or an atomic rename, and no two clocks are compared, so that clients and nodes may be
 different machines on a network file system. One listing of ``marks`` says where all jobs of a batch stand. A batch that
 was given up has another name: a task of it that starts all the same finds nothing and does nothing.
 """
@@ -22,7 +22,6 @@ import os
 import re
 import secrets
 import socket
-import time
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -33,7 +32,7 @@ from typing import Any
 from isoflop.attempts import STOPPED_CODE
 from isoflop.errors import UsageError
 from isoflop.executors._executor import Cause, Job, Left
-from isoflop.files import read_object, write_atomic
+from isoflop.files import now_in, read_object, write_atomic
 
 SCHEMA = "isoflop.batch/1"
 BATCH = "batch.json"
@@ -180,14 +179,14 @@ class Batch:
     def seconds_at_work(self, at_work: Set[str] = frozenset()) -> dict[str, float]:
         """What the starts of each job have taken, by its id, and by the clock that stamps the marks; that of a job that
         is ``at_work`` until now. A start that left no word of its end, and is not at work, counts nothing."""
-        made = self._made()
+        made, now = self._made(), now_in(self.folder) if at_work else 0.0
         seconds: dict[str, float] = {}
         for (job, start, kind), began in made.items():
             if kind != "started":
                 continue
             id = self.jobs[job].id
             lives = id in at_work and (job, 0, "settled") not in made and (job, start + 1, "started") not in made
-            end = made.get((job, start, "ended"), time.time() if lives else began)
+            end = made.get((job, start, "ended"), now if lives else began)
             seconds[id] = seconds.get(id, 0.0) + max(0.0, end - began)
         return seconds
 

@@ -217,8 +217,8 @@ class EngineExecutor(Closing):
         self._engine.close()
 
     def _end_cancelled(self) -> None:
-        """Tell the engine, once, of tasks that have nothing left to do. One that cannot be told now is told no more until
-        that is asked again, as it may take long not to answer: the marks are what every node obeys."""
+        """Tell the engine, once, of tasks that have nothing left to do. One that cannot be told now is told no more
+        until that is asked again, as it may take long not to answer: the marks are what every node obeys."""
         tasks: dict[str, list[int]] = {}
         for (name, task), batch in self._cancelled.items():
             others = [batch.jobs[one].key for one in batch.tasks[task] if not batch.is_cancelled(one)]

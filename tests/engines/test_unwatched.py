@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -237,6 +238,8 @@ def test_results_that_nobody_has_completed_are_paid(tmp_path: Path) -> None:
     launch_all(detach(study, "--only", FIRST))
     found = standing(open_study(study))
     assert 0.5 <= (found.usd(found.process_hours) or 0.0) <= 10.0
+    shutil.copytree(study, tmp_path / "copied" / "study", copy_function=shutil.copyfile)  # with dates of its own
+    assert standing(open_study(tmp_path / "copied" / "study")).run_seconds == found.run_seconds
 
 
 def test_what_an_engine_has_is_not_tried_again(

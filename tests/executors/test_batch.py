@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from isoflop.executors import Job
-from isoflop.executors._batch import Batch, make_batch
+from isoflop.executors._batch import Batch, Ended, make_batch
 
 
 @pytest.fixture
@@ -32,3 +33,19 @@ def test_how_long_a_job_is_at_work_is_told_by_the_clock_that_stamps_its_marks(
     assert batch.seconds_at_work({"a"})["a"] == pytest.approx(100, abs=30)
     assert batch.seconds_at_work()["a"] == 0
     assert sorted(path.name for path in batch.folder.iterdir()) == ["batch.json", "marks"]
+
+
+@pytest.mark.parametrize(("seconds", "took"), [(7.5, 7.5), (None, 40.0)], ids=["as its node said", "by the dates"])
+def test_how_long_a_start_took_is_what_its_node_put_down(batch: Batch, seconds: float | None, took: float) -> None:
+    batch.claim_start(0)
+    batch.note_ended(0, 1, Ended(0, seconds=seconds))
+    stamp(batch, "0.1.started", 1000.0)
+    stamp(batch, "0.1.ended", 1040.0)
+    assert batch.seconds_at_work() == {"a": took}
+
+
+def test_an_end_that_an_older_isoflop_put_down_is_read(batch: Batch) -> None:
+    old = {"exit_code": 0, "stderr_tail": "", "said": "", "cancelled": False, "cause": None}
+    batch.claim_start(0)
+    (batch.folder / "marks" / "0.1.ended").write_text(json.dumps(old))
+    assert batch.ended(0, 1) == Ended(0)

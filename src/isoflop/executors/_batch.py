@@ -55,6 +55,8 @@ class Ended:
     cancelled: bool = False
     cause: Cause | None = None
     left: Left | None = None
+    seconds: float | None = None
+    """How long it took by its node's clock; None where an older isoflop put it down, or for a part of several nodes."""
 
     @property
     def is_final(self) -> bool:
@@ -151,7 +153,8 @@ class Batch:
             return None
         cause = table.get("cause") and Cause(table["cause"])
         left = Left(**table["left"]) if table.get("left") else None
-        return Ended(table["exit_code"], table["stderr_tail"], table["said"], table["cancelled"], cause, left)
+        code, tail, said, cancelled = (table[name] for name in ("exit_code", "stderr_tail", "said", "cancelled"))
+        return Ended(code, tail, said, cancelled, cause, left, table.get("seconds"))
 
     def started(self, job: int, start: int) -> dict[str, Any]:
         """What was put down when the job began: attempt, host, process, and where its nodes meet if it has several; {}
@@ -177,17 +180,22 @@ class Batch:
         self._note(f"{job}.{start}.ended", ended)
 
     def seconds_at_work(self, at_work: Set[str] = frozenset()) -> dict[str, float]:
-        """What the starts of each job have taken, by its id, and by the clock that stamps the marks; that of a job that
-        is ``at_work`` until now. A start that left no word of its end, and is not at work, counts nothing."""
+        """What the starts of each job have taken, by its id, as their nodes put it down; that of a job that is
+        ``at_work`` until now, by the clock that stamps the marks. A start that left no word of its end, and is not at
+        work, counts nothing."""
         made, now = self._made(), now_in(self.folder) if at_work else 0.0
         seconds: dict[str, float] = {}
         for (job, start, kind), began in made.items():
             if kind != "started":
                 continue
             id = self.jobs[job].id
-            lives = id in at_work and (job, 0, "settled") not in made and (job, start + 1, "started") not in made
-            end = made.get((job, start, "ended"), now if lives else began)
-            seconds[id] = seconds.get(id, 0.0) + max(0.0, end - began)
+            if (end := made.get((job, start, "ended"))) is not None:
+                ended = self.ended(job, start)
+                took = end - began if ended is None or ended.seconds is None else ended.seconds
+            else:
+                lives = id in at_work and (job, 0, "settled") not in made and (job, start + 1, "started") not in made
+                took = now - began if lives else 0.0
+            seconds[id] = seconds.get(id, 0.0) + max(0.0, took)
         return seconds
 
     def _made(self) -> dict[tuple[int, int, str], float]:

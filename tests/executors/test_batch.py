@@ -49,3 +49,14 @@ def test_an_end_that_an_older_isoflop_put_down_is_read(batch: Batch) -> None:
     batch.claim_start(0)
     (batch.folder / "marks" / "0.1.ended").write_text(json.dumps(old))
     assert batch.ended(0, 1) == Ended(0)
+
+
+def test_all_starts_count_but_one_that_was_lost_without_a_word(batch: Batch) -> None:
+    for start, (began, ended) in enumerate([(1000.0, 1040.0), (2000.0, None), (3000.0, 3002.5)], start=1):
+        assert batch.claim_start(0) == start
+        stamp(batch, f"0.{start}.started", began)
+        if ended is not None:
+            batch.note_ended(0, start, Ended(0))
+            stamp(batch, f"0.{start}.ended", ended)
+    assert batch.seconds_at_work() == {"a": 42.5}
+    assert batch.seconds_at_work({"a"}) == {"a": 42.5}  # the newest has ended

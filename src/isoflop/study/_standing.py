@@ -113,6 +113,7 @@ def standing(study: Study) -> Standing:
         silent += [] if engine.answers else [engine.name]
     taken = _seconds_with_engines(study, at_work)
     found = tuple(_timed(run, taken.get(run.run_id, 0.0)) for run in runs.values())
+    # What a trainer says includes earlier starts where it goes on from a checkpoint: a sum would count these twice.
     spent = sum(max(run.seconds, taken.get(run.run_id, 0.0)) for run in found)
     return replace(_standing(study, plan, found, with_engines), run_seconds=spent, silent=" and ".join(silent))
 

@@ -38,6 +38,8 @@ SCHEMA = "isoflop.batch/1"
 BATCH = "batch.json"
 SUBMITTED = "submitted.json"
 MARKS = "marks"
+VOID = "void-"
+"""Before the name of a batch that was given up."""
 CLOSED = "closed"
 """The file of a batch whose jobs have all ended and been settled: no client need look at it again."""
 _MARK = re.compile(r"(\d+)(?:\.(\d+))?\.(started|ended|cancel|settled)")
@@ -246,7 +248,7 @@ class Batch:
 
     def give_up(self) -> None:
         """See that no task of it ever starts: what the engine was told to start is not there any more."""
-        self.folder.rename(self.folder.with_name(f"void-{self.name}"))
+        self.folder.rename(self.folder.with_name(VOID + self.name))
 
     def close(self) -> None:
         (self.folder / CLOSED).touch()
@@ -284,9 +286,15 @@ def make_batch(parent: Path, jobs: Sequence[Job], tasks: Sequence[Sequence[int]]
 def batches(parent: Path) -> tuple[Batch, ...]:
     """All batches under ``parent`` that were not given up."""
     found = (path.parent for path in sorted(parent.glob(f"[!.]*/{BATCH}")))
-    return tuple(Batch(path) for path in found if not path.name.startswith("void-"))
+    return tuple(Batch(path) for path in found if not path.name.startswith(VOID))
 
 
 def open_batches(parent: Path) -> tuple[Batch, ...]:
     """The batches under ``parent`` that have jobs whose end nobody has put down."""
     return tuple(batch for batch in batches(parent) if not (batch.folder / CLOSED).exists())
+
+
+def done_with(parent: Path) -> tuple[str, ...]:
+    """The names of the batches under ``parent`` that were given up, or whose jobs have all ended and been settled."""
+    given_up = tuple(path.name.removeprefix(VOID) for path in parent.glob(f"{VOID}*"))
+    return given_up + tuple(batch.name for batch in batches(parent) if (batch.folder / CLOSED).exists())

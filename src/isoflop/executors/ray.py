@@ -48,9 +48,9 @@ class RaySettings:
     cpus: float = 1.0
     gpus: float = 0.0
     memory_gib: float = 0.0
-    resources: Mapping[str, float] = field(default_factory=dict)
+    resources: Mapping[str, float] = field(default_factory=dict, metadata={"values": "numbers"})
     retries: int = 3
-    environment: Mapping[str, str] = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=dict, metadata={"values": "variables"})
 
 
 class Ray:

@@ -59,7 +59,7 @@ def main() -> int:
         at_a_time = ["--workers", workers] if options.executor == "local" else []
         run = isoflop("run", study, *at_a_time)
         after = loop(folder / "after", options.runs, options.workers)
-        done = len(list(study.glob("runs/*/result.json")))
+        done = len(list(study.glob("runs/*/published.json")))
         print(f"{done} of {options.runs} runs done, {workers} at a time")
         for name, took in (("loop before", before), ("init", init), ("run", run), ("loop after", after)):
             say(name, took)

@@ -60,6 +60,19 @@ def object_in(text: str, source: Path | str, remedy: str) -> dict[str, Any]:
     return table
 
 
+def now_in(folder: Path) -> float:
+    """The time in seconds by the clock that stamps files in the folder: a file server's is not this machine's."""
+    made = folder / f".now.{secrets.token_hex(4)}.tmp"
+    try:
+        made.touch()
+        return made.stat().st_mtime
+    except OSError:  # a folder that can only be read: this machine's clock is the best there is
+        return time.time()
+    finally:
+        with suppress(OSError):
+            made.unlink(missing_ok=True)
+
+
 def remove_leftovers(folder: Path) -> None:
     """Remove the temporary files that a kill -9 has cut short.
 

@@ -198,7 +198,7 @@ SKYPILOT_TASK = closed(
     run=WORD,
 )
 FULL = {"namespace": "ml", "service_account": "runner", "cpus": 4, "gpus": 2, "memory_gib": 1.5, "tasks_at_once": 2}
-SELECTOR = {"node_selector": {"cloud.google.com/gke-accelerator": "nvidia-l4", "rack": 3, "fast": True}}
+SELECTOR = {"node_selector": {"cloud.google.com/gke-accelerator": "nvidia-l4", "rack": 3}}
 SKY = {"infra": "k8s", "accelerators": "A100:1", "cpus": 4, "memory_gib": 16.0, "use_spot": True, "image": "docker:i"}
 
 
@@ -220,8 +220,7 @@ def test_a_job_of_kubernetes_is_one_by_its_schema(asked: dict[str, Any], tmp_pat
     limits = pod["containers"][0]["resources"]["limits"]
     assert limits == ({"cpu": "4", "memory": "1536Mi", "nvidia.com/gpu": "2"} if asked else {"cpu": "1"})
     if asked:
-        expected = {"cloud.google.com/gke-accelerator": "nvidia-l4", "rack": "3", "fast": "true"}
-        assert pod["nodeSelector"] == expected
+        assert pod["nodeSelector"] == {"cloud.google.com/gke-accelerator": "nvidia-l4", "rack": "3"}
 
 
 @pytest.mark.parametrize("asked", [{}, SKY | {"setup": ("pip install isoflop", "nvidia-smi")}])

@@ -7,16 +7,20 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from isoflop.cli.main import run
-from isoflop.study import open_study, read_plan, standing
+from isoflop.errors import UsageError
+from isoflop.executors import EngineExecutor, LocalExecutor
+from isoflop.study import State, catch_up, open_study, read_plan, run_study, standing, trainer_of
 
 STUDY = """
 schema = "isoflop.study/1"
@@ -106,6 +110,16 @@ def test_an_engine_whose_jobs_have_ended_hides_no_other(tmp_path: Path, capsys: 
     assert len(list(second.glob("marks/*.cancel"))) == 2
 
 
+def test_what_comes_to_another_engine_before_the_study_is_held_is_not_made_twice(tmp_path: Path) -> None:
+    """Another client may submit between the making of an executor and the study's lock."""
+    study = open_study(make(tmp_path, INSTANT))
+    with LocalExecutor(workers=1) as executor:
+        detach(study.folder, "--only", FIRST)
+        with pytest.raises(UsageError, match=r"1 runs of .* are with kubernetes"):
+            run_study(study, executor, trainer=trainer_of(study.plan().trainer, study.plan().executor))
+    assert not list(study.folder.glob("runs/*/process.json"))
+
+
 def test_of_two_engines_with_open_jobs_both_are_seen(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """As an isoflop has left them that asked one engine alone."""
     study = make(tmp_path, INSTANT)
@@ -117,6 +131,44 @@ def test_of_two_engines_with_open_jobs_both_are_seen(tmp_path: Path, capsys: pyt
     assert "2 runs with skypilot" in said(capsys, "sweep", "status", study)
     assert run(["sweep", "run", str(study), "--executor", "local"]) == 2
     assert "2 runs of" in capsys.readouterr().err
+
+
+def test_what_is_written_after_the_end_of_its_command_is_no_result(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    study = make(tmp_path, "true")
+    batch = detach(study, "--only", FIRST)
+    assert launched(batch).wait(30) == 0
+    (folder,) = study.glob(f"runs/{FIRST}*")
+    (folder / "result.json").write_text('{"loss": 3.5}')
+    assert standing(open_study(study)).counts.get(State.DONE, 0) == 0
+    catch_up(open_study(study))
+    assert "3 runs: 2 pending, 1 failed" in said(capsys, "sweep", "status", study)
+    assert not (folder / "published.json").exists()
+
+
+def test_an_engine_that_was_only_looked_at_is_let_go_before_another_is_opened(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = open_study(make(tmp_path, INSTANT))
+    launch_all(detach(study.folder))
+    at_once: list[int] = []
+    begin, close, opened = EngineExecutor.__init__, EngineExecutor.close, set[int]()
+
+    def begun(engine: EngineExecutor, *words: Any, **more: Any) -> None:
+        begin(engine, *words, **more)
+        opened.add(id(engine))
+        at_once.append(len(opened))
+
+    def closed(engine: EngineExecutor) -> None:
+        opened.discard(id(engine))
+        close(engine)
+
+    monkeypatch.setattr(EngineExecutor, "__init__", begun)
+    monkeypatch.setattr(EngineExecutor, "close", closed)
+    catch_up(study)
+    assert at_once == [1, 1]
+    assert not opened
 
 
 def test_what_ended_elsewhere_is_put_down_before_another_executor_goes_on(tmp_path: Path) -> None:
@@ -186,6 +238,8 @@ def test_results_that_nobody_has_completed_are_paid(tmp_path: Path) -> None:
     launch_all(detach(study, "--only", FIRST))
     found = standing(open_study(study))
     assert 0.5 <= (found.usd(found.process_hours) or 0.0) <= 10.0
+    shutil.copytree(study, tmp_path / "copied" / "study", copy_function=shutil.copyfile)  # with dates of its own
+    assert standing(open_study(tmp_path / "copied" / "study")).run_seconds == found.run_seconds
 
 
 def test_what_an_engine_has_is_not_tried_again(

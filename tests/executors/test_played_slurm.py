@@ -42,6 +42,8 @@ class PlayedSlurm:
     jobs: dict[tuple[int, int], list[str]] = field(default_factory=dict)
     asked: list[list[str]] = field(default_factory=list)
     is_away: bool = False
+    reason: str = "None"
+    when_cancelled: str = "CANCELLED"
     accounts: str = ""
 
     def __call__(self, words: Sequence[str], **environment: str) -> subprocess.CompletedProcess[str]:
@@ -68,12 +70,12 @@ class PlayedSlurm:
     def _row(self, number: int, task: int) -> dict[str, Any]:
         name, state = self.jobs[number, task]
         row = {"job_id": 50 + task, "array_job_id": number, "array_task_id": task, "array_task_string": ""}
-        return {**row, "name": name, "job_state": state, "state_reason": "None", "nodes": "n1"}
+        return {**row, "name": name, "job_state": state, "state_reason": self.reason, "nodes": "n1"}
 
     def scancel(self, words: Sequence[str]) -> str:
         for number, _, tasks in (word.partition("_") for word in words):
             for task in tasks.strip("[]").split(","):
-                self.jobs[int(number), int(task)][1] = "CANCELLED"
+                self.jobs[int(number), int(task)][1] = self.when_cancelled
         return ""
 
     def scontrol(self, words: Sequence[str]) -> str:
@@ -165,6 +167,37 @@ def test_all_that_is_cancelled_of_a_batch_is_one_word_to_slurm(slurm: PlayedSlur
             executor.cancel(job)
     assert [state for _, state in slurm.jobs.values()] == ["CANCELLED", "CANCELLED", "RUNNING"]
     assert sum(words[0] == "scancel" for words in slurm.asked) == 1
+
+
+def test_what_slurm_was_told_to_end_it_is_told_once(slurm: PlayedSlurm, tmp_path: Path) -> None:
+    """A study that sees the word of cancellation says it at each look, as long as the job takes to end."""
+    with slurm_executor(tmp_path / "slurm", SlurmSettings(), OFTEN) as executor:
+        job = begun(tmp_path, executor)
+        slurm.when_cancelled = "COMPLETING"
+        slurm.is_away = True
+        for _ in range(3):
+            executor.cancel(job)
+            executor.status(job)
+        slurm.is_away = False
+        executor.status(job)
+        for _ in range(3):
+            executor.cancel(job)
+            executor.status(job)
+        assert not executor.status(job).status.is_final
+    assert sum(words[0] == "scancel" for words in slurm.asked) == 1
+
+
+def test_all_of_a_batch_that_never_starts_is_one_word_to_slurm(slurm: PlayedSlurm, tmp_path: Path) -> None:
+    jobs = [Job(name, 1, ("true",), tmp_path) for name in "abc"]
+    with slurm_executor(tmp_path / "slurm", SlurmSettings(), OFTEN) as executor:
+        for job in jobs:
+            executor.submit(job)
+        executor.flush()
+        slurm.reason = "DependencyNeverSatisfied"
+        slurm.put(1, slurm.jobs[1, 0][0], 3, "PENDING")
+        assert {executor.status(job).cause for job in jobs} == {Cause.NEVER_STARTS}
+    assert {state for _, state in slurm.jobs.values()} == {"CANCELLED"}
+    assert [words for words in slurm.asked if words[0] == "scancel"] == [["scancel", "1_[0,1,2]"]]
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,7 @@ from isoflop.study import (
     read_plan,
     trainer_of,
 )
+from isoflop.study._tables import settings
 from isoflop.study._trainer import BUILT_IN
 from isoflop.training import launch
 from isoflop.training.spec import RunSpec, read_spec
@@ -300,6 +302,7 @@ def test_a_command_that_would_train_the_whole_run_on_every_node_is_refused() -> 
         ("[slurm]\nenvironment = { PORT = 8080 }", 'has PORT = 8080; write it as in { NAME = "value" }'),
         ("[slurm]\nenvironment = { 'A B' = 'x' }", "has A B = 'x'; write it as in"),
         ("[ray]\nresources = { a100 = 'one' }", "has a100 = 'one'; write it as in { a100 = 1 }"),
+        ("[kubernetes]\nnode_selector = { fast = true }", "has fast = True; write it as in"),
         ("[ray]\naddress = 6379", "address is 6379; give a word in quotes"),
     ],
 )
@@ -307,6 +310,25 @@ def test_executors_that_cannot_be_read_are_refused_with_what_to_do(tmp_path: Pat
     with pytest.raises(UsageError) as caught:
         plan_of(tmp_path, f"{table}\n[[runs]]\nwidth = 8\nbudget = 1e9\n")
     assert said in str(caught.value)
+
+
+def test_what_a_table_by_names_holds_is_said_by_its_field_and_not_by_its_annotation() -> None:
+    @dataclass(frozen=True)
+    class Asked:
+        shares: dict[str, float] = field(default_factory=dict, metadata={"values": "numbers"})
+        shell: dict[str, str] = field(default_factory=dict, metadata={"values": "variables"})
+        labels: dict[str, str | int] = field(default_factory=dict)
+
+    written = {"shares": {"a": 1}, "shell": {"HOME": "/"}, "labels": {"example.com/rack": 3, "zone": "b"}}
+    assert settings(Asked, written, "here") == Asked(**written)
+    for key, wrong in (
+        ("shares", {"a": "b"}),
+        ("shell", {"HOME": 1}),
+        ("shell", {"A B": "x"}),
+        ("labels", {"a": True}),
+    ):
+        with pytest.raises(UsageError, match=f"here: {key} has"):
+            settings(Asked, {key: wrong}, "here")
 
 
 def test_an_executor_is_written_as_it_is_read(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@
     <batch>/marks/3.cancel        it is to be ended
     <batch>/marks/3.settled       its end was told and put down
 
-Everything is made by O_EXCL or an atomic rename, and nothing compares clocks, so that clients and nodes may be
+Everything is made by O_EXCL or an atomic rename, and no two clocks are compared, so that clients and nodes may be
 different machines on a network file system. One listing of ``marks`` says where all jobs of a batch stand. A batch that
 was given up has another name: a task of it that starts all the same finds nothing and does nothing.
 """
@@ -22,7 +22,6 @@ import os
 import re
 import secrets
 import socket
-import time
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -33,12 +32,14 @@ from typing import Any
 from isoflop.attempts import STOPPED_CODE
 from isoflop.errors import UsageError
 from isoflop.executors._executor import Cause, Job, Left
-from isoflop.files import read_object, write_atomic
+from isoflop.files import now_in, read_object, write_atomic
 
 SCHEMA = "isoflop.batch/1"
 BATCH = "batch.json"
 SUBMITTED = "submitted.json"
 MARKS = "marks"
+VOID = "void-"
+"""Before the name of a batch that was given up."""
 CLOSED = "closed"
 """The file of a batch whose jobs have all ended and been settled: no client need look at it again."""
 _MARK = re.compile(r"(\d+)(?:\.(\d+))?\.(started|ended|cancel|settled)")
@@ -56,6 +57,8 @@ class Ended:
     cancelled: bool = False
     cause: Cause | None = None
     left: Left | None = None
+    seconds: float | None = None
+    """How long it took by its node's clock; None where an older isoflop put it down, or for a part of several nodes."""
 
     @property
     def is_final(self) -> bool:
@@ -152,7 +155,8 @@ class Batch:
             return None
         cause = table.get("cause") and Cause(table["cause"])
         left = Left(**table["left"]) if table.get("left") else None
-        return Ended(table["exit_code"], table["stderr_tail"], table["said"], table["cancelled"], cause, left)
+        code, tail, said, cancelled = (table[name] for name in ("exit_code", "stderr_tail", "said", "cancelled"))
+        return Ended(code, tail, said, cancelled, cause, left, table.get("seconds"))
 
     def started(self, job: int, start: int) -> dict[str, Any]:
         """What was put down when the job began: attempt, host, process, and where its nodes meet if it has several; {}
@@ -178,17 +182,22 @@ class Batch:
         self._note(f"{job}.{start}.ended", ended)
 
     def seconds_at_work(self, at_work: Set[str] = frozenset()) -> dict[str, float]:
-        """What the starts of each job have taken, by its id, and by the clock that stamps the marks; that of a job that
-        is ``at_work`` until now. A start that left no word of its end, and is not at work, counts nothing."""
-        made = self._made()
+        """What the starts of each job have taken, by its id, as their nodes put it down; that of a job that is
+        ``at_work`` until now, by the clock that stamps the marks. A start that left no word of its end, and is not at
+        work, counts nothing."""
+        made, now = self._made(), now_in(self.folder) if at_work else 0.0
         seconds: dict[str, float] = {}
         for (job, start, kind), began in made.items():
             if kind != "started":
                 continue
             id = self.jobs[job].id
-            lives = id in at_work and (job, 0, "settled") not in made and (job, start + 1, "started") not in made
-            end = made.get((job, start, "ended"), time.time() if lives else began)
-            seconds[id] = seconds.get(id, 0.0) + max(0.0, end - began)
+            if (end := made.get((job, start, "ended"))) is not None:
+                ended = self.ended(job, start)
+                took = end - began if ended is None or ended.seconds is None else ended.seconds
+            else:
+                lives = id in at_work and (job, 0, "settled") not in made and (job, start + 1, "started") not in made
+                took = now - began if lives else 0.0
+            seconds[id] = seconds.get(id, 0.0) + max(0.0, took)
         return seconds
 
     def _made(self) -> dict[tuple[int, int, str], float]:
@@ -239,7 +248,7 @@ class Batch:
 
     def give_up(self) -> None:
         """See that no task of it ever starts: what the engine was told to start is not there any more."""
-        self.folder.rename(self.folder.with_name(f"void-{self.name}"))
+        self.folder.rename(self.folder.with_name(VOID + self.name))
 
     def close(self) -> None:
         (self.folder / CLOSED).touch()
@@ -277,9 +286,15 @@ def make_batch(parent: Path, jobs: Sequence[Job], tasks: Sequence[Sequence[int]]
 def batches(parent: Path) -> tuple[Batch, ...]:
     """All batches under ``parent`` that were not given up."""
     found = (path.parent for path in sorted(parent.glob(f"[!.]*/{BATCH}")))
-    return tuple(Batch(path) for path in found if not path.name.startswith("void-"))
+    return tuple(Batch(path) for path in found if not path.name.startswith(VOID))
 
 
 def open_batches(parent: Path) -> tuple[Batch, ...]:
     """The batches under ``parent`` that have jobs whose end nobody has put down."""
     return tuple(batch for batch in batches(parent) if not (batch.folder / CLOSED).exists())
+
+
+def done_with(parent: Path) -> tuple[str, ...]:
+    """The names of the batches under ``parent`` that were given up, or whose jobs have all ended and been settled."""
+    given_up = tuple(path.name.removeprefix(VOID) for path in parent.glob(f"{VOID}*"))
+    return given_up + tuple(batch.name for batch in batches(parent) if (batch.folder / CLOSED).exists())

@@ -5,7 +5,6 @@ kubernetes.io/docs/concepts/overview/working-with-objects (names, labels).
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 
@@ -32,13 +31,8 @@ def check_selector(selector: Mapping[str, str | int]) -> None:
     for key, value in selector.items():
         if not re.fullmatch(rf"({_SUBDOMAIN}/)?{_WORD}", key):
             raise UsageError(f'[kubernetes]: node_selector has {key!r}; a label is called as in "example.com/gpu".')
-        if not re.fullmatch(rf"({_WORD})?", label_value(value)):
+        if not re.fullmatch(rf"({_WORD})?", str(value)):
             raise UsageError(
                 f"[kubernetes]: node_selector has {key} = {value!r}; a label's value is of letters, digits, "
                 '"-", "_" and ".", 63 at most.'
             )
-
-
-def label_value(value: str | int) -> str:
-    """A label's value as it is written: ``true`` for True."""
-    return value if isinstance(value, str) else json.dumps(value)

@@ -1,4 +1,5 @@
-"""Jobs on an engine that somebody else runs: what Slurm and Ray have in common here.
+"""Jobs on an engine that somebody else runs: what Slurm, Ray and the clusters that take
+manifests have in common here.
 
 The engine queues, places and requeues. What became of a job is read from the marks that its node leaves in the batch
 (``_batch``), and the engine is asked only about jobs that have left no word: is it waiting, running, or gone? So
@@ -139,7 +140,8 @@ class EngineExecutor(Closing):
         self._reports: dict[tuple[str, int], JobReport] = {}
         self._settled: set[tuple[str, int]] = set()
         self._unheard_since: dict[tuple[str, int], float] = {}
-        self._cancelled: dict[Task, Batch] = {}
+        self._cancelled: dict[Task, Batch] = {}  # to be told at the next flush, with tasks that never start
+        self._told: set[Task] = set()
         self._looked = -float("inf")
         self.answers = True
         """Whether the engine could be asked and told, when that was tried last."""
@@ -216,17 +218,20 @@ class EngineExecutor(Closing):
         self._engine.close()
 
     def _end_cancelled(self) -> None:
-        """Tell the engine of tasks that have nothing left to do. One that cannot be told now is told no more, as it may
-        take long not to answer: the marks are what every node obeys."""
+        """Tell the engine, once, of tasks that have nothing left to do. One that cannot be told now is told no more
+        until that is asked again, as it may take long not to answer: the marks are what every node obeys."""
         tasks: dict[str, list[int]] = {}
         for (name, task), batch in self._cancelled.items():
             others = [batch.jobs[one].key for one in batch.tasks[task] if not batch.is_cancelled(one)]
-            if all(self._reports[key].status.is_final for key in others):
+            if (name, task) not in self._told and all(self._reports[key].status.is_final for key in others):
                 tasks.setdefault(name, []).append(task)
         batches = {batch.name: batch for batch in self._cancelled.values()}
         self._cancelled = {}
         for name, numbers in tasks.items():
-            self.answers = self.answers and self._engine.end(batches[name], numbers)
+            if self.answers and self._engine.end(batches[name], numbers):
+                self._told |= {(name, task) for task in numbers}
+            else:
+                self.answers = False
 
     def _recovered(self, batch: Batch, observes: bool) -> bool:
         """Whether a batch has come to the engine whose client did not live to note it. One that has not is given up, by
@@ -297,7 +302,7 @@ class EngineExecutor(Closing):
                 self._unheard_since.pop(key, None)
             return JobReport(Status.RUNNING) if marks.starts and ended is None else self._reports[key]
         if word.cause is Cause.NEVER_STARTS:
-            self._engine.end(batch, [batch.task_of[number]])
+            self._cancelled[batch.name, batch.task_of[number]] = batch
             return JobReport(Status.FAILED, cause=word.cause, reason=word.reason)
         if word.phase is not Phase.GONE:
             self._unheard_since.pop(key, None)

@@ -16,7 +16,7 @@ from typing import Any, Protocol
 
 from isoflop.errors import UsageError
 from isoflop.executors._batch import Batch
-from isoflop.executors._cluster_names import check_name, check_selector, label_value
+from isoflop.executors._cluster_names import check_name, check_selector
 from isoflop.executors._engine import AS_USUAL, EngineExecutor, Manners
 from isoflop.executors._executor import mebibytes
 from isoflop.files import write_atomic
@@ -118,7 +118,7 @@ class KubernetesSettings:
             "containers": [container],
             "volumes": [{"name": "study", "persistentVolumeClaim": {"claimName": self.claim}}],
             **_given(serviceAccountName=self.service_account),
-            **_given(nodeSelector={key: label_value(value) for key, value in self.node_selector.items()}),
+            **_given(nodeSelector={key: str(value) for key, value in self.node_selector.items()}),
         }
 
     def launch(self, batch: Batch, file: str) -> str:

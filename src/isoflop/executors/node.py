@@ -16,6 +16,8 @@ import os
 import signal
 import subprocess
 import sys
+import time
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from types import FrameType
@@ -76,7 +78,7 @@ class Node:
             before = self._batch.ended(number, marks.starts)
             if before is not None and before.is_final:
                 return before
-        this = self._batch.claim_start(number)
+        this, began = self._batch.claim_start(number), time.monotonic()
         job, attempt = self._batch.jobs[number], self._attempt(number, this)
         if self._batch.is_cancelled(number):
             ended = Ended(None, cancelled=True)
@@ -93,7 +95,7 @@ class Node:
                 self._batch.note_part(number, this, 0, ended)
                 ended = joint_end(self._batch, number, this, attempt, ended)
                 self.has_lost_a_node = ended.cause is Cause.NODE_LOST and not ended.is_final
-        self._batch.note_ended(number, this, ended)
+        self._batch.note_ended(number, this, replace(ended, seconds=round(time.monotonic() - began, 3)))
         return ended
 
     def _attempt(self, number: int, this: int) -> int:

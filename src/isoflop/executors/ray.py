@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from isoflop.errors import UsageError
-from isoflop.executors._batch import Batch, open_batches
+from isoflop.executors._batch import Batch, done_with
 from isoflop.executors._engine import AS_USUAL, EngineExecutor, Manners, Phase, Task, Word
 from isoflop.executors._executor import Cause
 from isoflop.executors._gang import NOT_BEGUN, Gang, bundle_of, code_of, ended_of
@@ -48,9 +48,9 @@ class RaySettings:
     cpus: float = 1.0
     gpus: float = 0.0
     memory_gib: float = 0.0
-    resources: Mapping[str, float] = field(default_factory=dict)
+    resources: Mapping[str, float] = field(default_factory=dict, metadata={"values": "numbers"})
     retries: int = 3
-    environment: Mapping[str, str] = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=dict, metadata={"values": "variables"})
 
 
 class Ray:
@@ -118,8 +118,9 @@ class Ray:
 
     def close(self) -> None:
         """End the keeper that has nothing left to keep: tasks of a batch whose ends are all put down, and which wait
-        for nodes that never come, are nobody's any more."""
-        if self._ask("is_idle", [batch.name for batch in open_batches(self._folder)]):
+        for nodes that never come, are nobody's any more. Those of a batch that is not known here are another
+        client's, which submits at this moment."""
+        if self._ask("is_idle", done_with(self._folder)):
             self._ray.kill(self._keeper)
         if self._began_here:
             self._ray.shutdown()
@@ -175,8 +176,8 @@ class _Keeper:
             for key, task in asked.items()
         }
 
-    def is_idle(self, open_batches: Sequence[str]) -> bool:
-        kept = [task for (name, _), task in self._tasks.items() if name in open_batches]
+    def is_idle(self, over: Sequence[str]) -> bool:
+        kept = [task for (name, _), task in self._tasks.items() if name not in over]
         return len(ended_of(kept)) == len(kept)
 
 

@@ -79,7 +79,7 @@ class SlurmSettings:
     warn_seconds: int = 120
     extra: tuple[str, ...] = ()
     setup: tuple[str, ...] = ()
-    environment: Mapping[str, str] = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=dict, metadata={"values": "variables"})
 
 
 def seconds_of(time: str) -> float | None:

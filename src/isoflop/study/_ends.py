@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import closing
 
 from isoflop.attempts import STOPPED_CODE, belongs, newest_attempt
 from isoflop.errors import UsageError
@@ -24,7 +25,8 @@ def put_down(job: Job, spec: RunSpec, report: JobReport, *, is_own: bool, limit_
     lacking = "it ended without a result"
     killed = report.exit_code is not None and report.exit_code < 0
     if is_own and (report.status is Status.DONE or killed):  # a result is the last that is written
-        left = report.left or left_in(job.folder, RESULT)
+        # Seen at its end where it was to leave one: what is in the folder by now may be an orphan's.
+        left = report.left if job.leaves else left_in(job.folder, RESULT)
         lacking = complete(job.folder, spec, newest_attempt(job.folder), left)
         if not lacking:
             return
@@ -69,9 +71,10 @@ def catch_up(study: Study) -> None:
     """``settle`` where some job has ended and nobody holds the study: who runs it does the same."""
     if not engines_with_jobs(study.folder) or is_supervised(study.folder):
         return
-    engines = observers(study.plan().executor, study.folder)
-    if not any(engine.status(job).status.is_final for engine in engines for job in engine.unsettled()):
-        return
+    # Closed at the first that has ended, where the generator stops halfway with an engine in hand.
+    with closing(observers(study.plan().executor, study.folder)) as engines:
+        if not any(engine.status(job).status.is_final for engine in engines for job in engine.unsettled()):
+            return
     try:
         with supervise(study.folder):
             settle(study)

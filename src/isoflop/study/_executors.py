@@ -3,7 +3,7 @@ that somebody launches."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
@@ -109,7 +109,6 @@ def executor_for(
     kind = known_kind(kind or plan.kind)
     if not observes:
         _check_nodes(plan, kind)
-        _refuse_two(plan, folder, kind)
     spread = plan.processes
     manners = Manners(plan.runs_per_task, plan.poll_seconds, plan.patience_seconds)
     if kind == SLURM:
@@ -134,7 +133,7 @@ def engines_with_jobs(folder: Path, besides: str = "") -> tuple[str, ...]:
     )
 
 
-def observers(plan: ExecutorPlan, folder: Path, besides: str = "") -> Iterator[EngineExecutor]:
+def observers(plan: ExecutorPlan, folder: Path, besides: str = "") -> Generator[EngineExecutor]:
     """An executor that only looks, for each of ``engines_with_jobs``: there may be several, of which one works. Each is
     closed before the next. An engine that cannot be reached leaves what its nodes have put down."""
     for kind in engines_with_jobs(folder, besides):
@@ -159,14 +158,3 @@ def _check_nodes(plan: ExecutorPlan, kind: str) -> None:
             f"[executor] says nodes = {plan.nodes}, and {why[kind]}; take slurm, ray or skypilot, or nodes = 1 with "
             "more processes."
         )
-
-
-def _refuse_two(plan: ExecutorPlan, folder: Path, kind: str) -> None:
-    """UsageError where another engine still has jobs of the study: a run would be made twice at a time."""
-    for engine in observers(plan, folder, besides=kind):
-        left = sum(not engine.status(job).status.is_final for job in engine.unsettled())
-        if left:
-            raise UsageError(
-                f"{left} runs of {folder} are with {engine.name}: isoflop sweep run --executor {engine.name} goes on "
-                "with them, and isoflop sweep cancel ends them."
-            )

@@ -21,6 +21,7 @@ from pathlib import Path
 
 from isoflop.errors import UsageError
 from isoflop.executors import birth
+from isoflop.files import now_in
 
 LOCK = "study.lock"
 LEASE_SECONDS = 60.0
@@ -111,15 +112,7 @@ def _age(lock: Path) -> float:
         touched = lock.stat().st_mtime
     except FileNotFoundError:
         return float("inf")
-    now = lock.with_name(f".{lock.name}.{secrets.token_hex(4)}.tmp")
-    try:
-        now.touch()
-        return now.stat().st_mtime - touched
-    except OSError:  # a folder that can only be read: this machine's clock is the best there is
-        return time.time() - touched
-    finally:
-        with suppress(OSError):
-            now.unlink(missing_ok=True)
+    return now_in(lock.parent) - touched
 
 
 def _take_away(lock: Path, holder: _Holder) -> None:

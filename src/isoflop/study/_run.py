@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
@@ -57,12 +58,13 @@ def run_study(
     their states before any has begun, and then several times a second. Ctrl-C is raised as Interrupted: here it stops
     the jobs after a checkpoint, and leaves those of an engine where they are. RunsFailed names the runs that did not
     finish, with the others kept. Either way the next call goes on, and finds the jobs that the engine has. UsageError
-    when another process runs this study.
+    when another process runs this study, or another engine has jobs of it.
     """
     if manner.detach and not executor.outlives_client:
         raise UsageError(f"jobs of the {executor.name} executor end with this command; give an engine, or stay.")
     with supervise(study.folder):
-        settle(study, trainer, besides=executor.name)
+        if left := settle(study, trainer, besides=executor.name):
+            raise UsageError(_with_another(left, study))
         watch = _Watch(study, executor, trainer, manner, runs)
         try:
             watch.submit()
@@ -276,6 +278,15 @@ class _Watch:
             state = replace(state, reason=report.reason)
         begun = state.state in (State.PENDING, State.STOPPED) and report.status is Status.RUNNING
         return replace(state, state=State.RUNNING) if begun else state
+
+
+def _with_another(left: Mapping[str, str], study: Study) -> str:
+    """Why a study is not run while another engine has jobs of it: a run would be made twice at a time."""
+    engine, count = Counter(left.values()).most_common(1)[0]
+    return (
+        f"{count} runs of {study.folder} are with {engine}: isoflop sweep run --executor {engine} goes on with them, "
+        "and isoflop sweep cancel ends them."
+    )
 
 
 def _raise_for_unfinished(states: Sequence[RunState], manner: Manner) -> None:

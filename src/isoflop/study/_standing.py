@@ -10,7 +10,7 @@ from typing import Any
 
 from isoflop.accounting.flops import flops_per_token
 from isoflop.attempts import STOPPED_CODE, belongs
-from isoflop.executors import JobReport, Status, batches
+from isoflop.executors import Job, JobReport, Status, batches
 from isoflop.study._executors import ENGINES, ExecutorPlan, observers
 from isoflop.study._failure import failure_of
 from isoflop.study._folder import Study
@@ -109,10 +109,11 @@ def standing(study: Study) -> Standing:
             if report.status is Status.RUNNING:
                 at_work.add(job.id)
             if run.state is not State.CANCELLED:
-                runs[job.id] = _as_reported(study, run, report)
+                runs[job.id] = _as_reported(run, report, job)
         silent += [] if engine.answers else [engine.name]
     taken = _seconds_with_engines(study, at_work)
     found = tuple(_timed(run, taken.get(run.run_id, 0.0)) for run in runs.values())
+    # What a trainer says includes earlier starts where it goes on from a checkpoint: a sum would count these twice.
     spent = sum(max(run.seconds, taken.get(run.run_id, 0.0)) for run in found)
     return replace(_standing(study, plan, found, with_engines), run_seconds=spent, silent=" and ".join(silent))
 
@@ -133,13 +134,13 @@ def _standing(study: Study, plan: StudyPlan, runs: tuple[RunState, ...], with_en
     )
 
 
-def _as_reported(study: Study, run: RunState, report: JobReport) -> RunState:
+def _as_reported(run: RunState, report: JobReport, job: Job) -> RunState:
     """A run's state as an engine has its job, whose end is not put down yet: what the next client will put down."""
     if report.status is Status.QUEUED:
         return replace(run, state=State.QUEUED, reason=report.reason)
     if report.status is Status.RUNNING:
         return replace(run, state=State.RUNNING)
-    if report.status is Status.DONE and (report.left or (study.run_folder(run.run_id) / RESULT).exists()):
+    if report.status is Status.DONE and (report.left if job.leaves else (job.folder / RESULT).exists()):
         return replace(run, state=State.DONE, step=run.steps)  # a result that the next client will complete
     if report.status is Status.FAILED and report.exit_code != STOPPED_CODE:
         failure = failure_of(report, "", None)

@@ -66,12 +66,13 @@ def _value(value: Any, field: Field[Any], where: str) -> Any:
         if isinstance(value, list) and all(isinstance(one, str) and "\n" not in one for one in value):
             return tuple(value)
         raise UsageError(f"{where} is {value!r}; give a list of lines in quotes.")
-    return _by_name(value, str(field.type), where)
+    return _by_name(value, field.metadata.get("values", "labels"), where)
 
 
 def _by_name(value: Any, kind: str, where: str) -> dict[str, Any]:
-    """A table by names: of numbers, of words that a shell takes as variables, or else of labels, which are either."""
-    in_numbers, in_words = kind == "Mapping[str, float]", kind == "Mapping[str, str]"
+    """A table by names: of numbers, of words that a shell takes as variables, or of labels, which are either: as the
+    metadata of the field says."""
+    in_numbers, in_words = kind == "numbers", kind == "variables"
     example = "{ a100 = 1 }" if in_numbers else '{ NAME = "value" }'
     if not isinstance(value, dict):
         raise UsageError(f"{where} is {value!r}; give a table, as in {example}.")

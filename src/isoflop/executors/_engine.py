@@ -1,5 +1,4 @@
-"""Jobs on an engine that somebody else runs: what Slurm, Ray and the clusters that take
-manifests have in common here.
+"""Jobs on an engine that somebody else runs: what Slurm, Ray and clusters that take manifests have in common here.
 
 The engine queues, places and requeues. What became of a job is read from the marks that its node leaves in the batch
 (``_batch``), and the engine is asked only about jobs that have left no word: is it waiting, running, or gone? So

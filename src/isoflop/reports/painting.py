@@ -9,7 +9,7 @@ from isoflop.reports.palette import Scheme, painted
 
 AXIS: Mapping[str, Any] = {
     "gridcolor": "@rule", "linecolor": "@muted", "tickcolor": "@muted", "ticks": "outside", "ticklen": 4,
-    "showline": True, "zeroline": False, "automargin": True, "title": {"standoff": 8},
+    "showline": True, "zeroline": False, "automargin": True, "title": {"standoff": 8, "font": {"size": 13}},
 }  # fmt: skip
 # What draw.js gives a figure on the page, but for a ground of its own: a notebook may be dark.
 HOUSE = {

@@ -26,7 +26,7 @@ const isoflop = (() => {
 
   const axis = {
     gridcolor: "@rule", linecolor: "@muted", tickcolor: "@muted", ticks: "outside", ticklen: 4,
-    showline: true, zeroline: false, automargin: true, fixedrange: touch, title: { standoff: 8 },
+    showline: true, zeroline: false, automargin: true, fixedrange: touch, title: { standoff: 8, font: { size: 13 } },
   };
   const house = {
     paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", showlegend: false, hovermode: "closest",

@@ -180,6 +180,14 @@ def test_what_ended_elsewhere_is_put_down_before_another_executor_goes_on(tmp_pa
     assert list(study.glob("kubernetes/*/closed"))
 
 
+def test_what_has_ended_unseen_is_not_cancelled(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    study = make(tmp_path, INSTANT)
+    launch_all(detach(study, "--only", FIRST))
+    assert FIRST not in said(capsys, "sweep", "cancel", study)
+    assert not (study / "runs" / FIRST / "cancelled.json").exists()
+    assert "1 done, 2 cancelled" in said(capsys, "sweep", "status", study)
+
+
 def test_results_that_nobody_has_completed_are_collected(tmp_path: Path) -> None:
     study = make(tmp_path, INSTANT)
     launch_all(detach(study))

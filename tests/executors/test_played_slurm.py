@@ -69,8 +69,15 @@ class PlayedSlurm:
 
     def _row(self, number: int, task: int) -> dict[str, Any]:
         name, state = self.jobs[number, task]
-        row = {"job_id": 50 + task, "array_job_id": number, "array_task_id": task, "array_task_string": ""}
+        row = {"job_id": 50 + task, "array_job_id": number, "array_task_string": ""}
+        row["array_task_id"] = None if task < 0 else task
         return {**row, "name": name, "job_state": state, "state_reason": self.reason, "nodes": "n1"}
+
+    def end_waiting(self, number: int, tasks: Sequence[int]) -> None:
+        """As 22.05 has it: tasks that never began lose their rows, and the array's own comes last, without a task."""
+        for task in tasks:
+            name, _ = self.jobs.pop((number, task))
+        self.jobs[number, -1] = [name, "CANCELLED"]
 
     def scancel(self, words: Sequence[str]) -> str:
         for number, _, tasks in (word.partition("_") for word in words):
@@ -247,3 +254,38 @@ def test_what_becomes_of_a_run_that_somebody_cancels_in_slurm(
     capsys.readouterr()
     assert run(["sweep", "status", "study"]) == 0
     assert f"own: 6 runs: 5 pending, 1 {state}" in capsys.readouterr().out
+
+
+def test_the_row_of_an_array_is_not_that_of_its_first_task(slurm: PlayedSlurm, tmp_path: Path) -> None:
+    jobs = [Job(name, 1, ("true",), tmp_path) for name in "abc"]
+    with slurm_executor(tmp_path / "slurm", SlurmSettings(), OFTEN) as executor:
+        for job in jobs:
+            executor.submit(job)
+        executor.status(jobs[0])
+        (batch,) = (tmp_path / "slurm").glob("*/batch.json")
+        (batch.parent / "marks" / "0.1.started").write_text('{"attempt": 1, "host": "n1", "process": 7}\n')
+        slurm.end_waiting(1, [1, 2])
+        time.sleep(2 * PATIENCE)
+        assert [executor.status(job).status for job in jobs] == [Status.RUNNING, Status.CANCELLED, Status.CANCELLED]
+
+
+def test_an_array_that_was_ended_before_any_of_it_began(slurm: PlayedSlurm, tmp_path: Path) -> None:
+    with slurm_executor(tmp_path / "slurm", SlurmSettings(), OFTEN) as executor:
+        job = Job("a", 1, ("true",), tmp_path)
+        executor.submit(job)
+        executor.status(job)
+        slurm.end_waiting(1, [0])
+        time.sleep(2 * PATIENCE)
+        assert (executor.status(job).status, executor.status(job).reason) == (Status.CANCELLED, "Slurm: cancelled")
+
+
+def test_a_script_that_fails_before_the_run_is_a_failure_that_says_so(slurm: PlayedSlurm, tmp_path: Path) -> None:
+    with slurm_executor(tmp_path / "slurm", SlurmSettings(), OFTEN) as executor:
+        job = Job("a", 1, ("true",), tmp_path)
+        executor.submit(job)
+        executor.status(job)
+        slurm.jobs[1, 0][1] = "FAILED"
+        time.sleep(2 * PATIENCE)
+        report = executor.status(job)
+    assert (report.status, report.cause) == (Status.FAILED, None)
+    assert "before the run began" in report.stderr_tail

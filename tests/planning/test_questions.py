@@ -15,7 +15,7 @@ from isoflop import laws
 from isoflop.errors import DataError, UsageError
 from isoflop.laws import Law, families
 from isoflop.planning import Asked, Demand, pass_at_k, plan, plans, predict, samples_for
-from isoflop.planning.data_limited import data_limited
+from isoflop.planning.data_limited import data_limited, limited
 from isoflop.planning.lifecycle import lifecycle
 from isoflop.planning.optimum import numeric_optimum, optimum
 from isoflop.planning.questions import (
@@ -26,6 +26,7 @@ from isoflop.planning.questions import (
     shift_from_measured,
     tokens_for_loss,
 )
+from isoflop.planning.surface import view
 
 LAW = laws.law("besiroglu2024")
 BARE = dataclasses.replace(LAW, draws=None, form_error=None)
@@ -344,7 +345,7 @@ def test_serving_with_limited_data_is_one_optimum(law):
 
 def test_a_lifecycle_without_an_answer_is_refused():
     with pytest.raises(DataError, match="ask for fewer"):
-        lifecycle(laws.law("besiroglu2024"), 1e24, Demand(prompt_tokens=1e15), unique_tokens=1e9)
+        lifecycle(laws.law("besiroglu2024"), 1e24, Demand(prompt_tokens=1e25), unique_tokens=1e9)
 
 
 def test_a_lifecycle_on_hardware_is_in_dollars():
@@ -360,3 +361,53 @@ def test_samples_reach_a_share():
     assert pass_at_k(0.2, 2.0, k) >= 0.7 > pass_at_k(0.2, 2.0, k - 1)
     with pytest.raises(UsageError, match="not a share"):
         samples_for(0.2, 2.0, 1.0)
+
+
+class TestServingWithLimitedText:
+    """Over the reach of the page's sliders, text that is ample, repeated, and exhausted."""
+
+    @pytest.mark.parametrize("name", ["hoffmann2022", "besiroglu2024", "muennighoff2023"])
+    @pytest.mark.parametrize("flops", [1e20, 1e26])
+    @pytest.mark.parametrize("unique", [1e8, 3e10])
+    def test_more_is_served_by_smaller_networks(self, name: str, flops: float, unique: float):
+        last = np.inf
+        for served in (1.0, 1e13):
+            found = lifecycle(laws.law(name), flops, Demand(prompt_tokens=served), unique_tokens=unique)
+            N, saved = float(found.params.value), float(found.saving.value)
+            assert float(found.baseline_params) * (1 + 1e-4) >= N
+            assert last * (1 + 1e-6) >= N
+            assert -1e-6 <= saved < 1
+            if served == 1.0:  # nothing is served, and so nothing saved: what buys nothing is in neither network
+                assert saved < 1e-4
+            if found.saving.draws is not None:
+                assert np.all(found.saving.draws < 1)
+            last = N
+
+    @pytest.mark.parametrize(("flops", "unique", "served"), [(1e20, 1e9, 3e13), (1e22, 1e9, 1e14), (1e24, 1e11, 1e13)])
+    def test_the_cheapest_of_a_fine_grid_is_no_cheaper(self, flops: float, unique: float, served: float):
+        """The form written out: D tokens are worth U (1 + R (1 - exp(-(D/U - 1)/R))) (Muennighoff et al. 2023)."""
+        c = LAW.coefficients
+        loss = float(limited(BARE, view(BARE), unique, flops).best(np.asarray(flops)).loss)
+        found = lifecycle(BARE, flops, Demand(prompt_tokens=served), unique_tokens=unique)
+
+        def faded(x, once, scale):
+            return once * (1 + scale * (1 - np.exp(-(x / once - 1) / scale)))
+
+        def loss_of(N, D):
+            new = np.minimum(D, unique)
+            fed = (c["alpha"] * c["A"] / (c["beta"] * c["B"]) * new ** c["beta"]) ** (1 / c["alpha"])
+            worth = faded(N, np.minimum(N, fed), 5.309743), faded(D, new, 15.387756)
+            return c["E"] + c["A"] / worth[0] ** c["alpha"] + c["B"] / worth[1] ** c["beta"]
+
+        N, D = float(found.params.value), float(found.tokens.value)
+        assert loss_of(N, D) == pytest.approx(loss, rel=1e-8)
+        others, tokens = np.meshgrid(N * np.linspace(0.7, 1.4, 701), D * np.linspace(0.7, 1.4, 701))
+        reached = loss_of(others, tokens) <= loss
+        assert float(found.cost) <= (others * (6 * tokens + 2 * served))[reached].min()
+
+    def test_a_budget_beyond_what_text_can_use_is_left(self):
+        small, large = (data_limited(laws.law("muennighoff2023"), C, 1e9) for C in (1e24, 1e25))
+        assert float(large.params.value) == pytest.approx(float(small.params.value), rel=1e-3)
+        assert large.spare == pytest.approx(1 - (1 - small.spare) / 10, abs=1e-3)
+        assert "% of the budget would not lower the loss, and is left." in " ".join(large.sheet().notes)
+        assert data_limited(laws.law("muennighoff2023"), 1e22, 1e10).spare == pytest.approx(0, abs=1e-9)

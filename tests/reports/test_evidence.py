@@ -16,6 +16,7 @@ from isoflop.laws import law
 from isoflop.quantities import format_si
 from isoflop.reports import Evidence, Wanted, as_markdown, as_object, gather
 from isoflop.reports.answers import answers, decision_line, status
+from isoflop.reports.axes import conventions_sentence
 from isoflop.reports.checklist import LINES, Line, State, checklist
 from isoflop.runs import DroppedRun, Runs
 
@@ -252,3 +253,16 @@ def test_what_is_not_to_be_had_is_worked_out_once(monkeypatch: pytest.MonkeyPatc
     few = gather(planted(), Wanted(draws=0))
     assert [few.seek("backtest") for _ in range(3)] == [(None, "not to be had.")] * 3
     assert len(asked) == 1
+
+
+def test_how_far_six_nd_is_from_a_count_is_said() -> None:
+    N, D = np.array([1e6, 2e6, 4e6]), np.full(3, 1e8)
+    counted = Runs(
+        N,
+        D,
+        np.array([3.0, 2.9, 2.8]),
+        6 * N * D * [1.4, 1.2, 1.1],
+        conventions=replace(STATED, flops=FlopsConvention.EXACT_CAUSAL),
+    )
+    assert conventions_sentence(counted).endswith("the C of the runs is 1.10 to 1.40 times that.")
+    assert "6 N D" not in conventions_sentence(Runs(N, D, np.array([3.0, 2.9, 2.8])))

@@ -195,6 +195,14 @@ def test_the_address_restores_the_settings(page: Page, address: str) -> None:
     assert page.is_checked("#law-kaplan2020")
 
 
+def test_what_was_typed_beyond_a_slider_is_in_the_address(page: Page) -> None:
+    open_page(page, "/?scarce=on&flops=1e29&unique_tokens=5e14")
+    assert (page.input_value("#flops"), page.input_value("#unique_tokens")) == ("1e29", "5e14")
+    asked = settled(page, "1e29")
+    assert asked["budget"]["flops"] == 1e29
+    assert asked["data_limited"]["unique_tokens"] == 5e14
+
+
 def test_what_cannot_be_answered_is_said(refused_page: Page) -> None:
     page = refused_page
     open_page(page, "/")

@@ -309,6 +309,8 @@ class EngineExecutor(Closing):
             return JobReport(Status.RUNNING if begun else Status.QUEUED, reason=word.reason)
         if word.is_cancelled:
             return JobReport(Status.CANCELLED, reason=word.reason)
+        if word.reason and word.cause is None and not _has_begun(batch, batch.task_of[number]):
+            return JobReport(Status.FAILED, 1, word.reason)
         # An engine that is about to begin the task again may call it ended for a moment.
         unheard = time.monotonic() - self._unheard_since.setdefault(key, time.monotonic())
         if word.cause is None and unheard < self._manners.patience_seconds:
@@ -320,6 +322,12 @@ class EngineExecutor(Closing):
             )
         lost = f"{self.name} knows nothing of it, and it has left no word of how it ended"
         return JobReport(Status.FAILED, cause=word.cause or Cause.NODE_LOST, reason=word.reason or lost)
+
+
+def _has_begun(batch: Batch, task: int) -> bool:
+    """Whether a node has come to any job of the task."""
+    marks = batch.marks()
+    return any(marks[job].starts for job in batch.tasks[task] if job in marks)
 
 
 def _report_of(ended: Ended, word: Word | None) -> JobReport:

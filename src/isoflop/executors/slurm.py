@@ -102,6 +102,9 @@ def seconds_of(time: str) -> float | None:
     return seconds or float("inf")  # a limit of zero is none
 
 
+_FAILED = "Slurm: its batch script failed before the run began; its log, task-N.log beside the batch, says why"
+
+
 class Slurm:
     """The Slurm whose commands are on the PATH, as an ``Engine``. UsageError where there is none."""
 
@@ -176,18 +179,21 @@ class Slurm:
             return None
         numbers = {(batch.submitted() or {}).get("job_id", 0): batch for batch in batches}
         words: dict[Task, Word] = {}
+        never_began: dict[Task, Word] = {}
         for job in queue:
             of = numbers.get(_array(job))
             # After a controller lost its state, numbers begin anew: the name is what tells batches apart.
             if of is not None and job["name"] == _job_name(of):
                 words |= {(of.name, task): _word(job) for task in _tasks(job)}
+                if not _tasks(job):  # the array itself: what waited has been ended, and has no row of its own
+                    never_began |= {(of.name, task): _word(job) for task in range(len(of.tasks))}
         missing = {n for n, b in numbers.items() if n and any((b.name, t) not in words for t in range(len(b.tasks)))}
         if missing:
             for number, state, nodes, name in self._accounts(["--jobs", ",".join(map(str, sorted(missing)))]):
                 array, _, task = number.partition("_")
                 if task.isdigit() and name == _job_name(batch := numbers[int(array)]):
                     words.setdefault((batch.name, int(task)), _word_of(state, nodes=nodes))
-        return words
+        return never_began | words
 
     def end(self, batch: Batch, tasks: Collection[int]) -> bool:
         # Only what bears the batch's name: the number may be somebody else's by now. ``scancel --name`` is no way to
@@ -310,27 +316,31 @@ def _job_name(batch: Batch) -> str:
 
 
 def _array(job: Mapping[str, Any]) -> int:
-    return _number(job["array_job_id"]) or _number(job["job_id"])
+    return _set(job["array_job_id"]) or _set(job["job_id"]) or 0
 
 
 def _tasks(job: Mapping[str, Any]) -> Collection[int]:
-    """The array tasks that a row of the queue stands for: one, or those that still wait, in one row.
+    """The array tasks that a row of the queue stands for: one, or those that still wait, in one row; none once these
+    have been ended.
 
     >>> list(_tasks({"array_task_string": "0,3-5%2", "array_task_id": None}))
     [0, 3, 4, 5]
+    >>> _tasks({"array_task_string": "", "array_task_id": {"set": False, "number": 0}})
+    ()
     """
     waiting = job.get("array_task_string") or ""
     if not waiting:
-        return (_number(job.get("array_task_id")),)
+        task = _set(job.get("array_task_id"))
+        return () if task is None else (task,)
     spans = re.findall(r"(\d+)(?:-(\d+))?(?::(\d+))?", waiting.partition("%")[0])
     return [task for a, b, step in spans for task in range(int(a), int(b or a) + 1, int(step or 1))]
 
 
-def _number(value: Any) -> int:
-    """A number as Slurm's JSON has it: plain to 22.05, an object with "number" since 23.02."""
+def _set(value: Any) -> int | None:
+    """A number as Slurm's JSON has it: plain to 22.05, an object with "number" since 23.02; None for none."""
     if isinstance(value, dict):
         value = value.get("number") if value.get("set", True) else None
-    return int(value or 0)
+    return None if value is None else int(value)
 
 
 def _word(job: Mapping[str, Any]) -> Word:
@@ -358,7 +368,7 @@ def _word_of(*states: str, reason: str = "", nodes: str = "") -> Word:
     for name in names & set(_CAUSES):
         cause, said = _CAUSES[name]
         return Word(Phase.GONE, cause, f"Slurm: {said}{f' ({nodes})' if nodes else ''}")
-    return Word(Phase.GONE)
+    return Word(Phase.GONE, reason=_FAILED if "FAILED" in names else "")
 
 
 def _ask(words: Sequence[str], **environment: str) -> subprocess.CompletedProcess[str]:

@@ -20,13 +20,26 @@ from isoflop.laws.data_limited import faded, unfaded
 from isoflop.planning.optimum import optimum
 from isoflop.planning.questions import LOG_MOST
 from isoflop.planning.search import ROUNDING, FloatArray, least, root
-from isoflop.planning.surface import Estimate, Loss, View, ask_all, best_split, is_surface, of_form, view
+from isoflop.planning.surface import (
+    Estimate,
+    Loss,
+    View,
+    ask_all,
+    best_split,
+    cheapest_at_loss,
+    is_surface,
+    of_form,
+    view,
+)
 from isoflop.planning.text import Sheet
-from isoflop.quantities import format_si
+from isoflop.quantities import format_interval, format_level, format_si
 
 TOKEN_DECAY, PARAM_DECAY = 15.387756, 5.309743
 """R_D* and R_N* of Muennighoff et al., appendix A: fitted on C4 with a base law of one exponent."""
 BORROWED = "Decay of repeats from Muennighoff et al. 2023 (C4, GPT-2 blocks)"
+SAME, NOTHING = 1e-9, 1e-3
+"""Text is exhausted where such a share of the tokens, the second, takes no more than the first off the loss: beyond,
+the best split is not to be told from rounding."""
 FAR = 40.0
 """Epochs beyond which their runs got worse, which the form cannot say."""
 
@@ -80,12 +93,20 @@ def limited(law: Law, seen: View, unique_tokens: float, flops: float, decay: Dec
         loss, tokens = repeats.loss, repeats.tokens
 
     def best(budget: FloatArray) -> Optimum:
-        """The split without repeats apart: a penalty may be so steep there that a search steps over it."""
+        """The split without repeats apart: a penalty may be so steep there that a search steps over it. Where text is
+        exhausted and the rest of the budget buys nothing, it is left: the least that is as good is told."""
         found, once = best_split(loss, budget), np.asarray(budget / (6 * U))
         whole = loss(once, U)
         better = whole < found.loss
         columns = ((found.params, once), (found.tokens, U), (found.loss, whole))
-        return Optimum(*(np.where(better, there, here) for here, there in columns))
+        N, D, L = (np.where(better, there, here) for here, there in columns)
+        as_good = L * (1 + SAME)
+        if np.any(spare := tokens(N, as_good) < (1 - NOTHING) * D):
+            smaller = cheapest_at_loss(tokens, N, as_good)
+            spare &= np.isfinite(smaller)
+            N, L = np.where(spare, smaller, N), np.where(spare, as_good, L)
+            D = np.where(spare, tokens(N, L), D)
+        return Optimum(N, D, L)
 
     return View(loss, best, tokens)
 
@@ -131,7 +152,8 @@ def _tokens_before_the_turn(loss: Loss, params: FloatArray, target: FloatArray) 
     if np.any(loss(params, np.exp(LOG_MOST)) > loss(params, np.exp(LOG_MOST - 1.0))):
         turn = least(lambda log_D: loss(params, np.exp(log_D)), 0.0, LOG_MOST)
         high = np.where(np.isfinite(turn), turn, LOG_MOST)
-    log_D = root(lambda log_D: loss(params, np.exp(log_D)) - target, np.zeros(()), high)
+    reached = target * (1 + ROUNDING)
+    log_D = root(lambda log_D: loss(params, np.exp(log_D)) - reached, np.zeros(()), high)
     return np.nan_to_num(np.exp(log_D), nan=np.inf)
 
 
@@ -184,6 +206,13 @@ class DataLimited:
         return None if self.decay is None else self.unique_tokens * (1 + self.decay.tokens)
 
     @property
+    def spare(self) -> float:
+        """The share of the budget that would take no more than SAME off the loss, and is left."""
+        return max(
+            0.0, 1 - float(self.params.value * self.tokens.value / self.unlimited.params / self.unlimited.tokens)
+        )
+
+    @property
     def excess(self) -> float:
         return float(self.loss.value - self.unlimited.loss)
 
@@ -198,6 +227,7 @@ class DataLimited:
             "marginal_worth": self.marginal,
             "most_effective_tokens": self.most_effective,
             "excess_loss": self.excess,
+            "spare_budget": self.spare if self.spare > NOTHING else 0.0,
             "loss_saved_by_twice_the_unique_tokens": self.doubled,
             "unlimited": {name: float(value) for name, value in vars(self.unlimited).items()},
         }
@@ -205,18 +235,17 @@ class DataLimited:
     def sheet(self) -> Sheet:
         N, D, L = (float(one.value) for one in (self.params, self.tokens, self.loss))
         without = self.unlimited
-        lines = (
-            (
-                "unlimited",
-                format_si(float(without.params)),
-                format_si(float(without.tokens)),
-                "1.0",
-                f"{float(without.loss):.3f}",
-            ),
+        best = (format_si(float(without.params)), format_si(float(without.tokens)), "1.0", f"{float(without.loss):.3f}")
+        lines: list[tuple[str, ...]] = [
+            ("unlimited", *best),
             ("limited", format_si(N), format_si(D), f"{max(self.epochs, 1):.1f}", f"{L:.3f}"),
-        )
+        ]
+        if spans := [span for one in (self.params, self.tokens, self.loss) if (span := one.interval(self.level))]:
+            counts = [f"[{format_si(float(lo))}, {format_si(float(hi))}]" for lo, hi in spans[:2]]
+            loss = format_interval(*map(float, spans[2]))
+            lines.append((f"  {format_level(self.level)} interval", *counts, "", loss))
         title = f"Limited data: {format_si(self.unique_tokens)} unique tokens, under {self.law}"
-        return Sheet(title, ("", "parameters", "tokens", "epochs", "loss"), lines, tuple(self._notes()))
+        return Sheet(title, ("", "parameters", "tokens", "epochs", "loss"), tuple(lines), tuple(self._notes()))
 
     def _notes(self) -> list[str]:
         if self.epochs <= 1 + 1e-6:
@@ -231,6 +260,8 @@ class DataLimited:
             f"{format_si(self.most_effective or 0.0)}. {more}",
             whose if self.own else f"{BORROWED}; other text fades otherwise.",
         ]
+        if self.spare > NOTHING:
+            notes.append(f"Text is exhausted: {self.spare:.2%} of the budget would not lower the loss, and is left.")
         if self.epochs > FAR:
             notes.append(f"{self.epochs:.0f} epochs: beyond {FAR:g} measured losses rise, which this form cannot.")
         return notes

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,13 +18,11 @@ from isoflop.laws import Law
 from isoflop.planning.data_limited import check_unique, limited
 from isoflop.planning.optimum import LARGEST as MOST
 from isoflop.planning.questions import tokens_on_surface
-from isoflop.planning.search import FloatArray, least
-from isoflop.planning.surface import Estimate, View, ask_all, facts, is_surface, plain, view
+from isoflop.planning.search import FloatArray
+from isoflop.planning.surface import Estimate, View, ask_all, cheapest_at_loss, facts, is_surface, plain, view
 from isoflop.planning.text import Sheet, format_ratio
 from isoflop.quantities import format_flops, format_level, format_si, format_usd
 
-SMALLEST, LARGEST = -12.0, 2.0
-"""ln of N over the compute-optimal N, between which the cheapest network is searched."""
 HIGH_RATIO = 1000.0
 """Tokens a parameter beyond which few laws have seen a run."""
 
@@ -78,6 +77,7 @@ class Lifecycle:
     limits both networks, None for all one could wish; ``usd`` are both costs in dollars, where hardware is known.
     """
 
+    law: str
     loss: FloatArray
     served: float
     baseline_params: FloatArray
@@ -119,9 +119,10 @@ class Lifecycle:
             lines.append((f"  {format_level(self.level)} interval", *counts, "", ""))
         between = self.saving.interval(self.level)
         width = "" if between is None else f" [{float(between[0]):.1%}, {float(between[1]):.1%}]"
+        more = max(float(self.training_overhead), 0.0)  # rounding may have it just below
         notes = [
-            f"The same loss, {float(self.loss):.3f}, costs {saved:.1%}{width} less over the network's life, though its "
-            f"training costs {float(self.training_overhead):.0%} more."
+            f"The same loss, {float(self.loss):.3f}, costs {max(saved, 0.0):.1%}{width} less over the network's life, "
+            f"though its training costs {more:.0%} more."
         ]
         if D / N > HIGH_RATIO:
             notes.append(
@@ -132,7 +133,7 @@ class Lifecycle:
             notes.append(
                 f"Training and serving: {format_usd(self.usd[0])}, and {format_usd(self.usd[1])} with serving in mind."
             )
-        title = f"Lifecycle: {format_si(self.served)} tokens served (in units of 2 N training FLOPs each)"
+        title = f"Lifecycle under {self.law}: {format_si(self.served)} tokens served (each 2 N training FLOPs)"
         if self.unique_tokens is not None:
             title += f", {format_si(self.unique_tokens)} unique tokens to train on"
             epochs = [format_ratio(max(tokens / self.unique_tokens, 1.0)) for tokens in (D0, D)]
@@ -169,14 +170,7 @@ def lifecycle(
         """N, D and the saving."""
         seen = under_limit(asked)
         best = seen.best(C)
-
-        def log_cost(shift: FloatArray) -> FloatArray:
-            N = best.params * np.exp(shift)
-            D = tokens_on_surface(seen, N, best.loss)
-            return np.asarray(np.log(N) + np.log(6 * D + 2 * served))
-
-        low = np.broadcast_to(_smallest(seen, best.params, best.loss), np.shape(best.params))
-        N = best.params * np.exp(least(log_cost, low, np.full(np.shape(best.params), LARGEST)))
+        N = cheapest_at_loss(partial(tokens_on_surface, seen), best.params, best.loss, served)
         D = tokens_on_surface(seen, N, best.loss)
         return N, D, 1 - N * (6 * D + 2 * served) / (best.params * (6 * best.tokens + 2 * served))
 
@@ -186,17 +180,9 @@ def lifecycle(
     best = under_limit(view(law)).best(C)
     baseline = np.asarray(best.params * (6 * best.tokens + 2 * served))
     cost = np.asarray(N.value * (6 * D.value + 2 * served))
-    return Lifecycle(best.loss, served, best.params, best.tokens, baseline, N, D, cost, saved, level, unique_tokens)
-
-
-def _smallest(seen: View, params: FloatArray, loss: FloatArray) -> FloatArray:
-    """ln of the smallest network, over N, that reaches the loss on any tokens; just above it, where cost is finite."""
-    low, high = np.full(np.shape(params), SMALLEST), np.zeros(np.shape(params))
-    for _ in range(40):
-        middle = 0.5 * (low + high)
-        reaches = np.isfinite(tokens_on_surface(seen, params * np.exp(middle), loss))
-        low, high = np.where(reaches, low, middle), np.where(reaches, middle, high)
-    return np.asarray(high)
+    return Lifecycle(
+        law.id, best.loss, served, best.params, best.tokens, baseline, N, D, cost, saved, level, unique_tokens
+    )
 
 
 def pass_at_k(alpha: float, beta: float, samples: float) -> float:

@@ -23,6 +23,10 @@ LIMITLESS = 1e200
 """Parameters and tokens where only the irreducible loss is left."""
 ROOM = 30.0
 """Nepers below one parameter and below one token that a search looks at."""
+SMALLEST, LARGEST = -12.0, 2.0
+"""ln of N over a network that reaches a loss, between which the cheapest is searched."""
+NEAREST = -20.0
+"""ln of how far above the smallest network, in nepers, the search for the cheapest begins."""
 SEARCHED_DRAWS = 500
 """Of a family without a closed form: each draw takes some hundred evaluations, and an interval no more draws."""
 
@@ -114,6 +118,34 @@ def best_split(loss: Loss, flops: ArrayLike, flops_per_token: FlopsPerToken = si
     N = np.exp(least(along, np.full(C.shape, -ROOM), np.log(C / 6.0) + ROOM))
     D = C / flops_per_token(N)
     return Optimum(params=N, tokens=D, loss=np.asarray(loss(N, D)))
+
+
+def cheapest_at_loss(tokens: Loss, params: FloatArray, loss: FloatArray, served: float = 0.0) -> FloatArray:
+    """N of the networks that reach a loss at the least cost 6 N D + 2 N x ``served``, searched around ``params``.
+
+    ``tokens`` are those that networks need for a loss. They grow without bound towards the smallest network that
+    reaches it, and the cheapest may be one just above that, so that the search counts in its distance from there.
+    """
+    low = np.broadcast_to(_smallest(tokens, params, loss), np.shape(params))
+
+    def log_cost(log_distance: FloatArray) -> FloatArray:
+        N = params * np.exp(low + np.exp(log_distance))
+        return np.asarray(np.log(N) + np.log(6 * tokens(N, loss) + 2 * served))
+
+    return np.asarray(
+        params * np.exp(low + np.exp(least(log_cost, np.full(low.shape, NEAREST), np.log(LARGEST - low))))
+    )
+
+
+def _smallest(tokens: Loss, params: FloatArray, loss: FloatArray) -> FloatArray:
+    """ln of the smallest network, over ``params``, that reaches the loss on any tokens; just above it, where these are
+    finite."""
+    low, high = np.full(np.shape(params), SMALLEST), np.zeros(np.shape(params))
+    for _ in range(40):
+        middle = 0.5 * (low + high)
+        reaches = np.isfinite(tokens(params * np.exp(middle), loss))
+        low, high = np.where(reaches, low, middle), np.where(reaches, middle, high)
+    return np.asarray(high)
 
 
 def is_surface(law: Law) -> bool:

@@ -9,6 +9,7 @@ import numpy as np
 
 from isoflop.conventions import Conventions, FlopsConvention, LossUnit, describe
 from isoflop.quantities import format_flops, format_si
+from isoflop.runs import Runs
 
 MOST_TICKS = 6
 EVEN_WITHIN = 3
@@ -31,10 +32,17 @@ def params_title(conventions: Conventions) -> str:
     return f"parameters N ({describe(conventions.params)})"
 
 
-def conventions_sentence(conventions: Conventions) -> str:
-    """What N, C and the loss of every number on the page mean."""
-    N, C = describe(conventions.params), FLOPS_MEANING[conventions.flops]
-    return f"N counts parameters: {N}. C counts FLOPs: {C}. Loss: {LOSS_MEANING[conventions.loss]}."
+def conventions_sentence(runs: Runs) -> str:
+    """What N, C and the loss of every number on the page mean; and how far 6 N D, by which budgets are split, is from
+    the runs' own C where they were counted exactly."""
+    held = runs.conventions
+    said = f"N counts parameters: {describe(held.params)}. C counts FLOPs: {FLOPS_MEANING[held.flops]}. "
+    said += f"Loss: {LOSS_MEANING[held.loss]}."
+    if held.flops not in (FlopsConvention.EXACT_CAUSAL, FlopsConvention.EXACT_FULL):
+        return said
+    times = runs.flops / (6 * runs.params * runs.tokens)
+    ends = f"{times.min():.2f} to {times.max():.2f}"
+    return f"{said} A budget is split as C = 6 N D; the C of the runs is {ends} times that."
 
 
 def loss_title(conventions: Conventions) -> str:

@@ -90,7 +90,9 @@ def _conventions(e: Evidence) -> _Answer:
         if value is unknown
     ]
     return _either(
-        not unstated, conventions_sentence(held), f"the table does not say {', '.join(unstated)}: add the column."
+        not unstated,
+        conventions_sentence(e.runs),
+        f"the table does not say {', '.join(unstated)}: add the column.",
     )
 
 

@@ -79,7 +79,7 @@ def as_markdown(evidence: Evidence) -> str:
         + "\n".join(f"- [{marks[line.state]}] {line.asks} ({line.state}): {_plain(line.says)}" for line in lines)
     )
     parts.append("### Provenance\n\n" + _table(("what", "value"), list(evidence.provenance.items())))
-    parts.append(_plain(conventions_sentence(evidence.runs.conventions)))
+    parts.append(_plain(conventions_sentence(evidence.runs)))
     return "\n\n".join(parts) + "\n"
 
 

@@ -27,6 +27,7 @@ def cancel(
     engine are ended there, whether or not somebody watches them; ``tell`` is told where it does not answer.
     """
     chosen = set(study.chosen(names)) if names else None
+    catch_up(study)  # what has ended by now is not cancelled
     ended = (State.DONE, State.DIVERGED, State.CANCELLED)
     told = [s for s in study.states() if s.state not in ended and (chosen is None or s.run_id in chosen)]
     word = {"reason": "cancelled", "at": datetime.now(UTC).isoformat(timespec="seconds")}

@@ -36,7 +36,7 @@ def sections(evidence: Evidence, lines: tuple[Line, ...]) -> list[Section]:
 def _runs(evidence: Evidence) -> Section:
     runs = evidence.runs
     body = (
-        quiet(conventions_sentence(runs.conventions))
+        quiet(conventions_sentence(runs))
         + tables.runs_table(runs)
         + tables.dropped_table(runs, evidence.aside, evidence.provenance.get("rows chosen by", ""))
     )

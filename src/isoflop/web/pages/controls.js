@@ -76,7 +76,7 @@ export const dial = (place, { name, label, low, high, value, step = 0, log = fal
   if (help) place.append(element("p", { class: "quiet", id: `${name}-help` }, help));
   show(value);
   return {
-    name, free, say, value: () => current, text: () => raw ?? String(current).replace("e+", "e"), set: (x) => show(Math.min(high, Math.max(low, x))),
+    name, free, say, has: (x) => x >= low && x <= high, value: () => current, text: () => raw ?? String(current).replace("e+", "e"), set: (x) => show(Math.min(high, Math.max(low, x))),
     refuse: (is) => { if (raw !== null) number[is ? "setAttribute" : "removeAttribute"]("aria-invalid", "true"); },
   };
 };

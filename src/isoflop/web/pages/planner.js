@@ -50,11 +50,13 @@ const COSTS = [
 ];
 const large = (x) => new Intl.NumberFormat("en", { notation: x < 1e4 ? "standard" : "compact", maximumSignificantDigits: 3 }).format(x);
 
+let asked = null;  // what of the ticked was asked last
+
 const show = (answer, query) => {
   byId("error").textContent = "";
   byId("outcome").classList.remove("refused");
   Object.values(dials).forEach((one) => one.refuse(false));
-  byId("reading").textContent = answer.budget.reading;
+  byId("reading").textContent = answer.budget.reading + (asked ? ". Training alone, with text enough; what you ticked is answered beneath." : "");
   tiles(byId("headline"), answer.headline);
   byId("bar").textContent = answer.headline.filter((_, k) => k !== 2).map(({ label, value }) => `${label.replace(/^training /, "")} ${value}`).join(" · ");
   const cost = answer.hardware;
@@ -66,11 +68,10 @@ const show = (answer, query) => {
   const side = answer.sheets.laws;
   byId("sheet-laws").replaceChildren(table(side.header, side.lines, "What each law advises"));
   byId("notes").replaceChildren(...side.notes.map((note) => element("li", {}, ...typeset(note))));
-  byId("json").href = `/api/plan?${query}`;
+  byId("json").href = `/api/plan?${asked ?? query}`;
   document.body.dataset.shown = query;
 };
 const FURTHER = ["architecture", "lifecycle", "data_limited"];
-let asked = null;
 // While the hand moves, what is shown is an answer to where it was: busy until its own has come.
 const showFurther = (answer, query) => {
   if (query === asked) byId("sheets").removeAttribute("aria-busy");
@@ -122,6 +123,7 @@ const changed = () => {
     deep(asked);
   }
   else {
+    asked = null;
     deep(null);
     byId("sheets").removeAttribute("aria-busy");
     byId("sheets").replaceChildren();
@@ -148,7 +150,8 @@ const restore = (accelerators) => {
   price(accelerators.find((one) => one.id === chosen("hardware")));
   for (const [name, value] of given) {
     if (!dials[name]) continue;
-    if (value.trim() && Number.isFinite(Number(value))) dials[name].set(Number(value));
+    const x = value.trim() ? Number(value) : NaN;
+    if (Number.isFinite(x) && (dials[name].has(x) || !dials[name].free)) dials[name].set(x);
     else if (dials[name].free) dials[name].say(value);
   }
   if (given.has("law")) {

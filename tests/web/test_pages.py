@@ -203,6 +203,17 @@ def test_what_was_typed_beyond_a_slider_is_in_the_address(page: Page) -> None:
     assert asked["data_limited"]["unique_tokens"] == 5e14
 
 
+def test_a_number_of_tokens_that_cannot_be_read_is_marked(refused_page: Page) -> None:
+    page = refused_page
+    open_page(page, "/?scarce=on")
+    page.fill("#unique_tokens", "abc")
+    page.wait_for_selector("#unique_tokens[aria-invalid=true]")
+    page.wait_for_selector("#sheets .error")
+    page.fill("#unique_tokens", "30B")
+    page.wait_for_selector("#sheet-data_limited")
+    assert page.get_attribute("#unique_tokens", "aria-invalid") is None
+
+
 def test_what_cannot_be_answered_is_said(refused_page: Page) -> None:
     page = refused_page
     open_page(page, "/")

@@ -50,12 +50,14 @@ const COSTS = [
 ];
 const large = (x) => new Intl.NumberFormat("en", { notation: x < 1e4 ? "standard" : "compact", maximumSignificantDigits: 3 }).format(x);
 
+const TICKED = ["inference_tokens", "unique_tokens"], QUICK = Object.keys(dials).filter((name) => !TICKED.includes(name));
+const refuse = (names, is) => names.forEach((name) => dials[name].refuse(is));
 let asked = null;  // what of the ticked was asked last
 
 const show = (answer, query) => {
   byId("error").textContent = "";
   byId("outcome").classList.remove("refused");
-  Object.values(dials).forEach((one) => one.refuse(false));
+  refuse(QUICK, false);
   byId("reading").textContent = answer.budget.reading + (asked ? ". Training alone, with text enough; what you ticked is answered beneath." : "");
   tiles(byId("headline"), answer.headline);
   byId("bar").textContent = answer.headline.filter((_, k) => k !== 2).map(({ label, value }) => `${label.replace(/^training /, "")} ${value}`).join(" · ");
@@ -75,6 +77,7 @@ const FURTHER = ["architecture", "lifecycle", "data_limited"];
 // While the hand moves, what is shown is an answer to where it was: busy until its own has come.
 const showFurther = (answer, query) => {
   if (query === asked) byId("sheets").removeAttribute("aria-busy");
+  refuse(TICKED, false);
   byId("sheets").replaceChildren(...FURTHER.filter((name) => answer.sheets[name]).map((name) => {
     const made = sheet(answer.sheets[name]);
     made.id = `sheet-${name}`;
@@ -86,9 +89,10 @@ const fail = (sentence) => {
   byId("error").textContent = sentence;
   byId("outcome").classList.add("refused");
   byId("bar").textContent = "";
-  Object.values(dials).forEach((one) => one.refuse(true));
+  refuse(QUICK, true);
 };
 const failFurther = (sentence) => {
+  refuse(TICKED, true);
   byId("sheets").removeAttribute("aria-busy");
   byId("sheets").replaceChildren(element("p", { class: "error" }, sentence));
 };

@@ -309,6 +309,7 @@ class EngineExecutor(Closing):
             return JobReport(Status.RUNNING if begun else Status.QUEUED, reason=word.reason)
         if word.is_cancelled:
             return JobReport(Status.CANCELLED, reason=word.reason)
+        # A reason without a cause: what was to begin the task has failed. Later on the marks know better.
         if word.reason and word.cause is None and not _has_begun(batch, batch.task_of[number]):
             return JobReport(Status.FAILED, 1, word.reason)
         # An engine that is about to begin the task again may call it ended for a moment.

@@ -55,6 +55,7 @@ _SHORT = {
 _NO_SUCH_JOB = "Invalid job id"
 """What ``scancel`` says of a job that has ended."""
 _GONE = Word(Phase.GONE)
+_FAILED = "Slurm: its batch script failed before the run began; its log, task-N.log beside the batch, says why"
 
 
 @dataclass(frozen=True)
@@ -100,9 +101,6 @@ def seconds_of(time: str) -> float | None:
     else:
         seconds = 60.0 * first + second
     return seconds or float("inf")  # a limit of zero is none
-
-
-_FAILED = "Slurm: its batch script failed before the run began; its log, task-N.log beside the batch, says why"
 
 
 class Slurm:

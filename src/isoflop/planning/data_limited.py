@@ -18,7 +18,7 @@ from isoflop.errors import DataError, UsageError
 from isoflop.laws import Law, Optimum
 from isoflop.laws.data_limited import faded, unfaded
 from isoflop.planning.optimum import optimum
-from isoflop.planning.questions import LOG_MOST
+from isoflop.planning.questions import LOG_MOST, tokens_on_surface
 from isoflop.planning.search import ROUNDING, FloatArray, least, root
 from isoflop.planning.surface import (
     Estimate,
@@ -130,7 +130,7 @@ class _Repeats:
         Many repeats on, the loss is the same to rounding, on however many more: the fewest tokens are told.
         """
         target = target * (1 + ROUNDING)
-        tokens_for = self.seen.tokens or partial(_tokens_before_the_turn, self.seen.loss)
+        tokens_for = partial(tokens_on_surface, self.seen)
         worth = tokens_for(self._worth(params, self.unique), target)
         repeated = unfaded(worth, self.unique, np.asarray(self.decay.tokens))
         once = tokens_for(params, target)

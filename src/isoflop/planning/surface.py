@@ -132,9 +132,8 @@ def cheapest_at_loss(tokens: Loss, params: FloatArray, loss: FloatArray, served:
         N = params * np.exp(low + np.exp(log_distance))
         return np.asarray(np.log(N) + np.log(6 * tokens(N, loss) + 2 * served))
 
-    return np.asarray(
-        params * np.exp(low + np.exp(least(log_cost, np.full(low.shape, NEAREST), np.log(LARGEST - low))))
-    )
+    log_distance = least(log_cost, np.full(low.shape, NEAREST), np.log(LARGEST - low))
+    return np.asarray(params * np.exp(low + np.exp(log_distance)))
 
 
 def _smallest(tokens: Loss, params: FloatArray, loss: FloatArray) -> FloatArray:
